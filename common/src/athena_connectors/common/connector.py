@@ -13,7 +13,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
-
 from athena_connectors.common.capabilities import Capabilities
 from athena_connectors.common.constraints import Conjunct, Constraints
 from athena_connectors.common.errors import UnsupportedOperationError

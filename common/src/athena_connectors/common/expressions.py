@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
-
     from athena_connectors.common.valueset import Value
 
 __all__ = ["FUNCTIONS", "Call", "Constant", "Expression", "Variable", "referenced_columns"]
