@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+CONNECTORS := $(patsubst connectors/%/pyproject.toml,%,$(wildcard connectors/*/pyproject.toml))
+SAM := $(shell command -v sam || echo $(CURDIR)/.tools/sam/bin/sam)
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY = 0
+
+.PHONY: help setup demo test lint types bench new-connector
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Make .venv with everything installed; other targets do so by themselves
+.venv/.ready: pyproject.toml constraints.txt common/pyproject.toml $(wildcard connectors/*/pyproject.toml)
+	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable "common[sql,local,testing]" $(CONNECTORS:%=--editable connectors/%)
+	touch $@
+
+$(CURDIR)/.tools/sam/bin/sam:
+	$(PYTHON) -m venv .tools/sam && .tools/sam/bin/pip install --quiet aws-sam-cli==1.170.0
+
+demo: setup ## Query a shop in a real PostgreSQL server, with explanations
+	$(BIN)/python connectors/jdbc-postgres/demo/run.py
+
+test: lint types $(SAM) ## Run every test, on real servers that it starts itself
+	SAM=$(SAM) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-%: setup ## Run the tests of one connector: make test-jdbc-postgres
+	@test -d connectors/$* || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
+	$(BIN)/python -m pytest connectors/$*
+
+lint: setup ## Check style and format
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup ## Check types
+	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name))) common/packaging/package.py
+
+bench: setup ## Measure speed as ratios to plain drivers, in one run
+	$(BIN)/python -m tests.bench
+
+build-%: setup $(SAM) ## Build the Lambda package of one connector
+	@test -d connectors/$* || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
+	cd connectors/$* && PYTHON=$(CURDIR)/$(BIN)/python $(SAM) build
+
+deploy-%: build-% ## Deploy one connector; SAM_DEPLOY_ARGS goes to sam deploy
+	cd connectors/$* && $(SAM) deploy --template-file .aws-sam/build/template.yaml --capabilities CAPABILITY_IAM $(SAM_DEPLOY_ARGS)
+
+publish-%: build-% ## Publish one connector; needs BUCKET=… for the package
+	@test -n "$(BUCKET)" || { echo "Set BUCKET to the bucket that takes the package."; exit 1; }
+	cd connectors/$* && $(SAM) package --template-file .aws-sam/build/template.yaml --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
+
+new-connector:
+	@echo "There is no template to copy yet. Copy connectors/jdbc-postgres by hand: CONTRIBUTING.md says how."; exit 1
