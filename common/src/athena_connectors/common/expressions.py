@@ -10,13 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from athena_connectors.common.errors import InvalidRequestError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
     from athena_connectors.common.valueset import Value
 
-__all__ = ["FUNCTIONS", "Call", "Constant", "Expression", "Variable", "referenced_columns"]
+__all__ = [
+    "FUNCTIONS",
+    "Call",
+    "Constant",
+    "Expression",
+    "Variable",
+    "check_calls",
+    "referenced_columns",
+    "render",
+    "walk",
+]
 
 FUNCTIONS: tuple[str, ...] = (
     "$and",
@@ -96,3 +108,78 @@ def walk(expression: Expression) -> Iterator[Expression]:
         yield node
         if isinstance(node, Call):
             pending.extend(node.arguments)
+
+
+_UNARY = frozenset({"$not", "$is_null", "$negate"})
+_VARARG = frozenset({"$and", "$or", "$array"})
+_OPERATORS = {
+    "$and": "AND",
+    "$or": "OR",
+    "$equal": "=",
+    "$not_equal": "<>",
+    "$less_than": "<",
+    "$less_than_or_equal": "<=",
+    "$greater_than": ">",
+    "$greater_than_or_equal": ">=",
+    "$is_distinct_from": "IS DISTINCT FROM",
+    "$add": "+",
+    "$subtract": "-",
+    "$multiply": "*",
+    "$divide": "/",
+    "$modulus": "%",
+    "$like_pattern": "LIKE",
+    "$in": "IN",
+}
+
+
+def check_calls(expression: Expression) -> None:
+    """Check that every call is of a known function with the right number of arguments.
+
+    Raises:
+        InvalidRequestError: A function is unknown or has too few or too many arguments;
+            ``$and`` and ``$or`` need one at least, ``$array`` may be empty.
+    """
+    for node in walk(expression):
+        if isinstance(node, Call):
+            _check_call(node)
+
+
+def render(expression: Expression) -> str:
+    """Return an expression as SQL-like text for people; not for a source to execute."""
+    if isinstance(expression, Variable):
+        return f'"{expression.column}"'
+    if isinstance(expression, Constant):
+        return ", ".join(map(_literal, expression.values))
+    function = expression.function
+    parts = [render(item) for item in expression.arguments]
+    if function in _OPERATORS and len(parts) > 1:
+        return f"({f' {_OPERATORS[function]} '.join(parts)})"
+    name = "" if function == "$array" else function.removeprefix("$")
+    return f"{name}({', '.join(parts)})"
+
+
+def _check_call(call: Call) -> None:
+    if call.function not in FUNCTIONS:
+        raise InvalidRequestError(
+            f"Function {call.function!r} of an expression is not known.",
+            hint=f"Known are {', '.join(FUNCTIONS)}.",
+        )
+    count = len(call.arguments)
+    if call.function in _VARARG:
+        wrong = count == 0 and call.function != "$array"
+    else:
+        wrong = count != (1 if call.function in _UNARY else 2)
+    if wrong:
+        raise InvalidRequestError(
+            f"Function {call.function} can't have {count} arguments: {render(call)}."
+        )
+
+
+def _literal(value: Value | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, bytes):
+        return f"X'{value.hex().upper()}'"
+    return str(value)
