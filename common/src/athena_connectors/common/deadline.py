@@ -1,0 +1,133 @@
+"""Ends a read in time: before the function's deadline, and when Athena needs it no more.
+
+A source can block for minutes without giving a row, so a thread watches the clock and the
+query, and cancels the connector's running call; the read then ends with the watcher's
+error instead of the source's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from athena_connectors.common.errors import (
+    ConnectorError,
+    DeadlineExceededError,
+    QueryStoppedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+__all__ = ["RESERVE_SECONDS", "ReadGuard", "read_deadline"]
+
+RESERVE_SECONDS = 30.0
+POLL_SECONDS = 0.5
+
+
+class QueryStatus(Protocol):
+    """Tells whether a query is over."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether Athena says that the query is over."""
+
+    def close(self) -> None:
+        """Stop asking."""
+
+
+def read_deadline(remaining_ms: int, *, now: float | None = None) -> float:
+    """Return the ``time.monotonic()`` at which a read has to stop.
+
+    That is 30 seconds before the function is killed, or half of what remains when that
+    is less than a minute.
+
+    Args:
+        remaining_ms: Milliseconds until the function is killed.
+        now: The clock's reading; the clock itself by default.
+    """
+    remaining = remaining_ms / 1000
+    started = time.monotonic() if now is None else now
+    return started + remaining - min(RESERVE_SECONDS, remaining / 2)
+
+
+class ReadGuard:
+    """Watches one read; a context manager.
+
+    Args:
+        deadline: ``time.monotonic()`` to stop at, or ``None``.
+        status: Who knows whether the query is over, or ``None``.
+        cancel: Stops the connector's running call; called at most once.
+        table: For the error's text.
+    """
+
+    def __init__(
+        self,
+        *,
+        deadline: float | None,
+        status: QueryStatus | None,
+        cancel: Callable[[], None],
+        table: str,
+    ) -> None:
+        self._deadline = deadline
+        self._status = status
+        self._cancel = cancel
+        self._table = table
+        self._closed = threading.Event()
+        self._stopped_by: ConnectorError | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> ReadGuard:
+        if self._deadline is not None or self._status is not None:
+            self._thread = threading.Thread(target=self._watch, name="read-guard", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._status is not None:
+            self._status.close()
+        if error is not None and error is not self._stopped_by and self._stopped_by is not None:
+            raise self._stopped_by from error
+
+    def check(self) -> None:
+        """Raise if the read has to stop.
+
+        Raises:
+            DeadlineExceededError: The function's time is nearly over.
+            QueryStoppedError: Athena says that the query is over.
+        """
+        if self._stopped_by is None:
+            self._stopped_by = self._reason()
+        if self._stopped_by is not None:
+            raise self._stopped_by
+
+    def _watch(self) -> None:
+        while not self._closed.wait(POLL_SECONDS):
+            reason = self._reason()
+            if reason is not None:
+                self._stopped_by = self._stopped_by or reason
+                self._cancel()
+                return
+
+    def _reason(self) -> ConnectorError | None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return DeadlineExceededError(
+                f"Reading {self._table} was stopped: the function's time is nearly over.",
+                hint="Narrow the predicate, raise the number of splits, or raise the"
+                " function's timeout and memory.",
+            )
+        if self._status is not None and self._status.stopped:
+            return QueryStoppedError(
+                f"Reading {self._table} was stopped: Athena says that the query is over."
+            )
+        return None

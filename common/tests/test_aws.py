@@ -1,0 +1,143 @@
+"""Clients follow the settings they are given, and errors say what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from athena_connectors.common import errors
+from athena_connectors.common.aws import AwsClients, error_code, translate
+from botocore import exceptions as e
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from athena_connectors.common.testing.aws import AwsAddress
+
+ENVIRON = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "example",
+}
+
+
+def _told(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "PutObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "text"),
+    [
+        (_told("AccessDenied"), errors.AccessDeniedError, "denies s3:PutObject on s3://b/k"),
+        (_told("403"), errors.AccessDeniedError, "role"),
+        (_told("SlowDown"), errors.ThrottledError, "throttles s3:PutObject on s3://b/k"),
+        (_told("ThrottlingException"), errors.ThrottledError, "quota"),
+        (_told("NoSuchBucket"), errors.NotFoundError, "s3://b/k does not exist"),
+        (_told("404"), errors.NotFoundError, "s3://b/k does not exist"),
+        (_told("ExpiredToken"), errors.InvalidCredentialsError, "expired"),
+        (_told("InvalidClientTokenId"), errors.InvalidCredentialsError, "AWS_ACCESS_KEY_ID"),
+        (_told("SignatureDoesNotMatch"), errors.InvalidCredentialsError, "SECRET_ACCESS_KEY"),
+        (_told("RequestTimeTooSkewed"), errors.InvalidCredentialsError, "clock"),
+        (_told("RequestTimeout"), errors.SourceTimeoutError, "in time"),
+        (_told("Odd", "It broke."), errors.SourceError, "failed with Odd: It broke"),
+        (e.NoRegionError(), errors.ConfigurationError, "AWS_REGION"),
+        (e.NoCredentialsError(), errors.InvalidCredentialsError, "role"),
+        (e.EndpointConnectionError(endpoint_url="u"), errors.SourceError, "VPC endpoint"),
+        (e.ConnectTimeoutError(endpoint_url="u"), errors.SourceError, "VPC endpoint"),
+        (e.ReadTimeoutError(endpoint_url="u"), errors.SourceTimeoutError, "in time"),
+        (e.ParamValidationError(report="r"), errors.ConfigurationError, "no valid name"),
+        (e.ConnectionClosedError(endpoint_url="u"), errors.SourceError, "ConnectionClosedError"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_errors_are_translated(
+    error: Exception, expected: type[errors.ConnectorError], text: str
+) -> None:
+    translated = translate(error, action="s3:PutObject", resource="s3://b/k")
+    assert type(translated) is expected
+    assert text in str(translated)
+    assert "s3:PutObject" in str(translated)
+
+
+@given(st.text(min_size=1), st.text())
+def test_any_code_becomes_one_of_our_errors(code: str, message: str) -> None:
+    translated = translate(_told(code, message), action="s3:PutObject", resource="s3://b/k")
+    assert isinstance(translated, errors.ConnectorError)
+    assert len(str(translated)) < len(code) + 700
+
+
+def test_the_code_of_an_error_that_has_none_is_empty() -> None:
+    assert error_code(_told("X")) == "X"
+    assert error_code(e.NoRegionError()) == ""
+    assert error_code(KeyError("x")) == ""
+
+
+def test_region_keys_and_endpoint_come_from_the_settings() -> None:
+    clients = AwsClients({**ENVIRON, "AWS_SESSION_TOKEN": "t", "AWS_ENDPOINT_URL": "http://h:1"})
+    client = clients.client("kms")
+    assert client.meta.region_name == "eu-west-1"
+    assert client.meta.endpoint_url == "http://h:1"
+    credentials = client._get_credentials()
+    assert (credentials.access_key, credentials.token) == (ENVIRON["AWS_ACCESS_KEY_ID"], "t")
+
+
+def test_a_service_may_have_an_endpoint_of_its_own() -> None:
+    clients = AwsClients(
+        {
+            **ENVIRON,
+            "AWS_ENDPOINT_URL": "http://h:1",
+            "AWS_ENDPOINT_URL_S3": "http://h:2",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://h:3",
+        }
+    )
+    urls = [clients.client(name).meta.endpoint_url for name in ("kms", "s3", "secretsmanager")]
+    assert urls == ["http://h:1", "http://h:2", "http://h:3"]
+
+
+def test_without_an_endpoint_it_is_the_real_service() -> None:
+    assert (
+        AwsClients(ENVIRON).client("s3").meta.endpoint_url == "https://s3.eu-west-1.amazonaws.com"
+    )
+
+
+def test_a_client_is_made_once() -> None:
+    clients = AwsClients(ENVIRON)
+    assert clients.client("s3") is clients.client("s3")
+    assert clients.client("s3") is not AwsClients(ENVIRON).client("s3")
+
+
+def test_a_missing_region_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    environ = {name: value for name, value in ENVIRON.items() if name != "AWS_REGION"}
+    with pytest.raises(errors.ConfigurationError, match="Set AWS_REGION"):
+        AwsClients(environ).client("kms")
+
+
+def test_uploads_are_neither_hashed_nor_summed_over_https() -> None:
+    config = AwsClients(ENVIRON).client("s3").meta.config
+    assert config.s3["payload_signing_enabled"] is False
+    assert config.request_checksum_calculation == "when_required"
+    assert config.retries == {"mode": "standard", "total_max_attempts": 5}
+
+
+def test_importing_the_module_imports_no_client() -> None:
+    code = (
+        "import sys, athena_connectors.common.aws, athena_connectors.common.secrets,"
+        " athena_connectors.common.query_status, athena_connectors.common.observability,"
+        " athena_connectors.common.spill, athena_connectors.common.streaming;"
+        " print({n.split('.')[0] for n in sys.modules}"
+        " & {'boto3', 'botocore', 'aws_lambda_powertools', 'cryptography', 'moto'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_stand_ins_change_no_variable_of_this_process(aws: AwsAddress) -> None:
+    assert os.environ.get("AWS_ENDPOINT_URL") != aws.endpoint
+    assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
