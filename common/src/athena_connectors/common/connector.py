@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
-import pyarrow as pa
 from athena_connectors.common.capabilities import Capabilities
-from athena_connectors.common.constraints import Conjunct, Constraints
 from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.naming import resolve
 from athena_connectors.common.observability import SplitStats
@@ -23,6 +21,9 @@ from athena_connectors.common.protocol.messages import Identity, Split, TableNam
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
+    from athena_connectors.common.constraints import Conjunct, Constraints
 
 __all__ = [
     "Connector",
@@ -264,8 +265,12 @@ class Connector(ABC):
         count = sum(1 for _ in self.list_schemas())
         return [f"{count} schemas can be listed."]
 
-    def cancel(self) -> None:
+    def cancel(self) -> None:  # noqa: B027 - nothing to stop is a fine default
         """Stop what is being read, from another thread; the reader then raises."""
 
-    def release(self) -> None:
+    def release(self) -> None:  # noqa: B027 - nothing open is a fine default
         """Leave nothing open at the end of an invocation: the container may be frozen."""
+
+    def close(self) -> None:
+        """Close everything that ``release`` keeps for the next invocation."""
+        self.release()

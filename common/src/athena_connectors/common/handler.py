@@ -1,0 +1,179 @@
+"""The Lambda entry: one request in, one reply out, for any connector.
+
+``lambda_handler(factory)`` makes the object that a connector's ``app`` module names
+``handler``. Making it reads no setting and opens no connection; both happen at the first
+request, so that a snapshot of the initialised function holds nothing that expires.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import traceback
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from athena_connectors.common.errors import ConnectorError, InternalError, InvalidRequestError
+from athena_connectors.common.protocol.codec import (
+    decode_request,
+    encode_response,
+    request_version,
+)
+from athena_connectors.common.protocol.messages import (
+    ReadRecordsRequest,
+    ReadRecordsResponse,
+    RemoteReadRecordsResponse,
+)
+from athena_connectors.common.service import Explanation, Service, SplitReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from athena_connectors.common.connector import Connector
+    from athena_connectors.common.spill import SpillStore
+
+__all__ = ["Explanation", "LambdaHandler", "SplitReport", "lambda_handler"]
+
+T = TypeVar("T")
+
+MAX_REPLY_BYTES = 6_000_000
+"""Below Lambda's 6 MiB: a reply over the limit would kill the process."""
+
+logger = logging.getLogger(__name__)
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function is killed."""
+
+
+def lambda_handler(factory: Callable[[Mapping[str, str]], Connector]) -> LambdaHandler:
+    """Make a Lambda entry.
+
+    Args:
+        factory: Makes the connector from the environment's variables; called once, at the
+            first request.
+    """
+    return LambdaHandler(factory)
+
+
+class LambdaHandler:
+    """Serves the protocol for one connector; serves one request at a time.
+
+    Args:
+        factory: Makes the connector from the environment's variables.
+        environ: The variables; the process's own by default.
+        store: Where blocks are spilled to; S3 by default.
+        observer: Told what each split cost.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[Mapping[str, str]], Connector],
+        *,
+        environ: Mapping[str, str] | None = None,
+        store: SpillStore | None = None,
+        observer: Callable[[SplitReport], None] | None = None,
+    ) -> None:
+        self._factory = factory
+        self._environ = os.environ if environ is None else environ
+        self._store = store
+        self._observer = observer
+        self._service: Service | None = None
+
+    def with_environment(
+        self,
+        environ: Mapping[str, str],
+        *,
+        store: SpillStore | None = None,
+        observer: Callable[[SplitReport], None] | None = None,
+    ) -> LambdaHandler:
+        """Return an independent handler of the same connector with other settings."""
+        return LambdaHandler(self._factory, environ=environ, store=store, observer=observer)
+
+    def __call__(self, event: dict[str, Any], context: LambdaContext | None) -> dict[str, Any]:
+        """Answer one request.
+
+        Args:
+            event: The request as it came over the wire.
+            context: Lambda's context; ``None`` when there is no deadline.
+
+        Raises:
+            ConnectorError: Whatever went wrong, as the class that says so.
+        """
+        kind = event.get("@type") if isinstance(event, Mapping) else None
+        return self._guarded(str(kind), lambda: self._answer(event, context))
+
+    def explain(self, event: dict[str, Any]) -> Explanation:
+        """Return how a ``ReadRecordsRequest`` would be answered, without reading."""
+        return self._guarded("explain", lambda: self._explain(event))
+
+    def health(self, catalog: str) -> list[str]:
+        """Return the connector's findings about a catalog, one line each."""
+        return self._guarded("health", lambda: self._serve().health(catalog))
+
+    def close(self) -> None:
+        """Close what the connector holds open; the next request opens it again."""
+        if self._service is not None:
+            self._service.close()
+            self._service = None
+
+    def _answer(self, event: dict[str, Any], context: LambdaContext | None) -> dict[str, Any]:
+        request = decode_request(event)
+        remaining_ms = None if context is None else context.get_remaining_time_in_millis()
+        response = self._serve().answer(request, remaining_ms=remaining_ms)
+        reply = encode_response(response, request_version(event))
+        if not isinstance(response, ReadRecordsResponse | RemoteReadRecordsResponse):
+            _check_size(reply)  # the spiller has measured the others
+        return reply
+
+    def _explain(self, event: dict[str, Any]) -> Explanation:
+        request = decode_request(event)
+        if not isinstance(request, ReadRecordsRequest):
+            raise InvalidRequestError(
+                f"A {type(request).__name__} can't be explained.",
+                hint="Pass the ReadRecordsRequest of a split.",
+            )
+        return self._serve().explain(request)
+
+    def _serve(self) -> Service:
+        if self._service is None:
+            self._service = Service(
+                self._factory(self._environ),
+                self._environ,
+                store=self._store,
+                observer=self._observer,
+            )
+        return self._service
+
+    def _guarded(self, kind: str, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except ConnectorError as error:
+            logger.warning("%s failed: %s: %s", kind, type(error).__name__, error)
+            raise
+        except Exception as cause:
+            # The text of an unforeseen error may hold a secret: only its place is told.
+            place = traceback.extract_tb(cause.__traceback__)[-1]
+            where = f"{PurePath(place.filename).name}:{place.lineno}"
+            logger.error("%s failed in %s: %s", kind, where, type(cause).__name__)  # noqa: TRY400
+            raise InternalError(
+                f"{kind} failed in {where} with an unexpected {type(cause).__name__}.",
+                hint="This is a fault of the connector: please report it with the request.",
+            ) from cause
+        finally:
+            if self._service is not None:
+                self._service.release()
+
+
+def _check_size(reply: dict[str, Any]) -> None:
+    size = len(json.dumps(reply, ensure_ascii=False).encode())
+    if size > MAX_REPLY_BYTES:
+        raise InvalidRequestError(
+            f"The reply {reply['@type']} has {size:,} bytes, which is over Lambda's limit.",
+            hint="Narrow what is asked for: a smaller page, fewer partitions or columns.",
+        )
