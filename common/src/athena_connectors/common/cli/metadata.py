@@ -1,0 +1,101 @@
+"""``athena-connectors tables`` and ``describe``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from athena_connectors.common.cli.output import aligned, say
+from athena_connectors.common.protocol.messages import TableName
+from athena_connectors.common.testing.engine import LocalEngine
+from athena_connectors.common.testing.engine_errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+__all__ = ["athena_type", "describe", "list_tables"]
+
+
+def list_tables(options: argparse.Namespace) -> int:
+    """Print the tables of all catalogs, of one, or of one schema, a line each."""
+    with LocalEngine.from_file(options.config) as engine:
+        catalog, *rest = _parts(options.name, engine) if options.name else ("",)
+        if len(rest) > 1:
+            raise UsageError(f"{options.name} is no CATALOG or CATALOG.SCHEMA.")
+        for name in [catalog] if catalog else engine.catalogs():
+            for schema in rest or engine.schemas(name):
+                for table in engine.tables(name, schema):
+                    say(f"{name}.{table}")
+    return 0
+
+
+def describe(options: argparse.Namespace) -> int:
+    """Print name and type of each column of a table."""
+    with LocalEngine.from_file(options.config) as engine:
+        parts = _parts(options.name, engine)
+        if len(parts) != 3:  # noqa: PLR2004 - catalog, schema, table
+            raise UsageError(f"{options.name} is no CATALOG.SCHEMA.TABLE.")
+        catalog, schema, table = parts
+        reply = engine.describe(catalog, TableName(schema, table))
+    rows = [("column", "type", "")]
+    for field in reply.schema:
+        partition = "partition column" if field.name in reply.partitionColumns else ""
+        rows.append((field.name, athena_type(field.type), partition))
+    say(aligned(rows))
+    return 0
+
+
+def _parts(name: str, engine: LocalEngine) -> list[str]:
+    """Split a dotted name; parts may be quoted, and a catalog's name may hold dots."""
+    for catalog in sorted(engine.catalogs(), key=len, reverse=True):
+        if name == catalog or name.startswith(f"{catalog}."):
+            return [catalog, *_dotted(name[len(catalog) + 1 :])]
+    return list(_dotted(name))
+
+
+def _dotted(name: str) -> Iterator[str]:
+    while name:
+        if name.startswith('"'):
+            part, _, name = name[1:].partition('"')
+            name = name.removeprefix(".")
+        else:
+            part, _, name = name.partition(".")
+        yield part
+
+
+_NAMES: dict[pa.DataType, str] = {
+    pa.bool_(): "boolean",
+    pa.int8(): "tinyint",
+    pa.int16(): "smallint",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float32(): "real",
+    pa.float64(): "double",
+    pa.string(): "varchar",
+    pa.binary(): "varbinary",
+    pa.date32(): "date",
+    pa.date64(): "timestamp(3)",
+}
+
+
+def athena_type(type_: pa.DataType) -> str:
+    """Return Athena's name of an engine type."""
+    if type_ in _NAMES:
+        return _NAMES[type_]
+    match type_:
+        case pa.Decimal128Type():
+            name = f"decimal({type_.precision},{type_.scale})"
+        case pa.TimestampType():
+            name = "timestamp(3) with time zone"
+        case pa.MapType():
+            name = f"map({athena_type(type_.key_type)}, {athena_type(type_.item_type)})"
+        case pa.ListType():
+            name = f"array({athena_type(type_.value_type)})"
+        case pa.StructType():
+            fields = (type_.field(place) for place in range(type_.num_fields))
+            parts = (f"{field.name} {athena_type(field.type)}" for field in fields)
+            name = f"row({', '.join(parts)})"
+        case _:
+            name = str(type_)
+    return name
