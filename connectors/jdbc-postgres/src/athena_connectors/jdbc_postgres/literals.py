@@ -1,0 +1,182 @@
+"""Names and values as SQL text of PostgreSQL.
+
+COPY takes no parameters, so values stand in the statement itself. SQLAlchemy quotes names
+and texts; sessions have ``standard_conforming_strings`` on, so a backslash is a character
+as any other, and a percent sign is not doubled because nothing formats the text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from athena_connectors.common.ordering import ZONE_BITS
+from athena_connectors.common.physical import Kind, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from athena_connectors.common.valueset import Value
+
+__all__ = [
+    "FIRST_DAY",
+    "FIRST_MS",
+    "LAST_DAY",
+    "LAST_MS",
+    "array_literal",
+    "content_of",
+    "identifier",
+    "instant_ms",
+    "literal",
+    "quoted",
+    "server_type",
+    "typed",
+]
+
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""0001-01-01 and 9999-12-31, both inclusive, in days since 1970."""
+FIRST_MS, LAST_MS = FIRST_DAY * 86_400_000, (LAST_DAY + 1) * 86_400_000 - 1
+"""First and last millisecond of those days, in ms since 1970."""
+
+_EPOCH_DAY = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clock
+_INT4_MAX = 2**31 - 1
+_PLAIN_ELEMENT = re.compile(r"[0-9A-Za-z.+\-]+", re.ASCII)
+_INTEGERS = {8: "int2", 16: "int2", 32: "int4", 64: "int8"}
+_TYPES = {
+    Kind.DECIMAL: "numeric",
+    Kind.TEXT: "text",
+    Kind.BYTES: "bytea",
+    Kind.BOOLEAN: "bool",
+    Kind.DATE: "date",
+    Kind.DATETIME: "timestamp",
+    Kind.INSTANT: "timestamptz",
+}
+
+
+@cache
+def _dialect() -> Any:
+    from sqlalchemy.dialects.postgresql.base import PGDialect  # noqa: PLC0415
+
+    return PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+
+
+@cache
+def _text_processor() -> Callable[[str], str]:
+    from sqlalchemy import String  # noqa: PLC0415
+
+    processor = String().literal_processor(_dialect())
+    assert processor is not None
+    return processor
+
+
+def identifier(name: str) -> str:
+    """Return a name in double quotes."""
+    text: str = _dialect().identifier_preparer.quote_identifier(name)
+    return text
+
+
+def quoted(text: str) -> str:
+    """Return a text in single quotes; it must not hold U+0000 or half a surrogate pair."""
+    return _text_processor()(text)
+
+
+def server_type(type_: Any) -> str:
+    """Return the server's type for constants of an engine type that can be compared."""
+    match kind_of(type_):
+        case Kind.INTEGER:
+            return _INTEGERS[type_.bit_width]
+        case Kind.FLOAT:
+            return "float4" if type_ == pa.float32() else "float8"
+        case kind:
+            return _TYPES[kind]
+
+
+def instant_ms(value: int) -> int:
+    """Return the UTC milliseconds of a packed zoned timestamp."""
+    return value >> ZONE_BITS
+
+
+def content_of(value: Value, type_: pa.DataType) -> str:
+    """Return a physical value as the server spells it, without quotes.
+
+    Dates must lie between ``FIRST_DAY`` and ``LAST_DAY``; times between ``FIRST_MS`` and
+    1 ms after ``LAST_MS``, the exclusive end of that.
+    """
+    match kind_of(type_), value:
+        case Kind.DATE, int(days):
+            return (_EPOCH_DAY + timedelta(days=days)).isoformat()
+        case Kind.DATETIME, int(ms):
+            return _wall_clock(ms)
+        case Kind.INSTANT, int(packed):
+            return f"{_wall_clock(instant_ms(packed))}+00"
+        case _, bool(truth):
+            return "true" if truth else "false"
+        case _, Decimal() as number:
+            return format(number, "f")
+        case _, float(number):
+            return _float(number)
+        case _, bytes(octets):
+            return rf"\x{octets.hex()}"
+        case _:
+            return str(value)
+
+
+def typed(content: str, type_name: str) -> str:
+    """Return a constant of a type; a text without a cast, so that it takes its neighbour's.
+
+    Numbers that the server would read as such stand for themselves.
+    """
+    match type_name:
+        case "text":
+            return quoted(content)
+        case "bool":
+            return content
+        case "numeric":
+            return _signed(content)
+        case "int2" | "int4" | "int8" if abs(int(content)) <= _INT4_MAX:
+            return _signed(content)
+        case _:
+            return f"{quoted(content)}::{type_name}"
+
+
+def literal(value: Value, type_: pa.DataType) -> str:
+    """Return a physical value as a constant."""
+    return typed(content_of(value, type_), server_type(type_))
+
+
+def array_literal(contents: Iterable[str], type_name: str) -> str:
+    """Return an array constant; without ``type_name`` it takes its neighbour's type."""
+    body = quoted("{%s}" % ",".join(map(_element, contents)))
+    return f"{body}::{type_name}[]" if type_name else body
+
+
+def _element(content: str) -> str:
+    # Bare NULL would be a null; a text of any other plain letters needs no quotes.
+    if _PLAIN_ELEMENT.fullmatch(content) and content.upper() != "NULL":
+        return content
+    escaped = content.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _signed(content: str) -> str:
+    return f"({content})" if content.startswith("-") else content
+
+
+def _float(number: float) -> str:
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    return repr(number)
+
+
+def _wall_clock(ms: int) -> str:
+    if ms > LAST_MS:
+        return "10000-01-01 00:00:00"
+    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(sep=" ", timespec="milliseconds")

@@ -1,0 +1,228 @@
+"""Rows of a statement as record batches, by binary COPY.
+
+Memory is bounded by ``batch_rows`` and 4 MB of the server's bytes at a time, whatever the
+size of the result, and the iterators end normally only after the server's end marker.
+Errors of the server stay psycopg2's; the caller translates them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg2
+import pyarrow as pa
+from athena_connectors.common.errors import SourceError
+from athena_connectors.common.streaming import iterate_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+
+    from athena_connectors.common.observability import SplitStats
+    from athena_connectors.common.sql.binary_copy import BinaryCopyDecoder
+    from athena_connectors.jdbc_postgres.types import Column
+
+__all__ = ["DEFAULT_BATCH_ROWS", "MAX_CHUNK_BYTES", "read_count", "read_statement"]
+
+DEFAULT_BATCH_ROWS = 16_384
+"""Rows per batch at which decoding was measured to be fastest."""
+
+MAX_CHUNK_BYTES = 4 << 20
+"""Bytes of the server's answer after which a batch ends early."""
+
+_COUNT_BATCH_ROWS = 1_000_000_000
+
+_log = logging.getLogger(__name__)
+
+
+class _Chunk(NamedTuple):
+    """Decoded rows and what they cost."""
+
+    rows: int
+    arrays: list[pa.Array[Any]]
+    bytes_read: int
+    source_seconds: float
+    conversion_seconds: float
+
+
+def read_statement(
+    cursor: Any,
+    sql: str,
+    columns: Sequence[Column],
+    *,
+    table: str,
+    stats: SplitStats,
+    batch_rows: int = DEFAULT_BATCH_ROWS,
+    constants: Mapping[str, str] | None = None,
+) -> Generator[pa.RecordBatch]:
+    """Read what a statement returns, while the server goes on sending.
+
+    Closing the iterator early cancels the statement. The transaction is then only good for
+    a rollback.
+
+    Args:
+        cursor: A psycopg2 cursor; used by another thread until the iterator ends.
+        sql: A SELECT that returns the columns' projections, in order, without parameters.
+        columns: The columns; may be none, then the statement returns rows of no column.
+        table: What is read, for errors.
+        stats: Receives bytes read and the seconds of source and conversion; these overlap
+            with what the consumer does meanwhile.
+        batch_rows: Rows per batch at most, 1 or more.
+        constants: Names and values of text columns that are the same in each row.
+
+    Yields:
+        Batches of 1 to ``batch_rows`` rows with the columns under their names, in their
+        engine types, and then the constants. No empty batch.
+
+    Raises:
+        DataConversionError: A value does not fit its column's type.
+        SourceError: The answer is malformed or has no end marker.
+        psycopg2.Error: The server refused, failed or cancelled the statement.
+    """
+    # numpy comes with it: loaded by the first read, not by the first import.
+    from athena_connectors.common.sql.binary_copy import BinaryCopyDecoder  # noqa: PLC0415
+
+    schema = pa.schema([pa.field(column.name, column.arrow) for column in columns])
+    copy = _Copy(
+        cursor,
+        f"COPY ({sql}) TO STDOUT (FORMAT binary)",
+        decoder=BinaryCopyDecoder(columns, table=table),
+        batch_rows=batch_rows,
+        table=table,
+    )
+    chunks = iterate_in_thread(copy.run, on_cancel=copy.cancel)
+    try:
+        for chunk in chunks:
+            stats.bytes_read += chunk.bytes_read
+            stats.source_seconds += chunk.source_seconds
+            stats.conversion_seconds += chunk.conversion_seconds
+            if chunk.rows:
+                yield _batch(chunk.rows, chunk.arrays, schema, constants=constants or {})
+    finally:
+        chunks.close()
+
+
+def read_count(
+    cursor: Any,
+    sql: str,
+    *,
+    stats: SplitStats,
+    batch_rows: int = DEFAULT_BATCH_ROWS,
+    constants: Mapping[str, str] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Read a number of rows, as rows without columns.
+
+    Args:
+        cursor: A psycopg2 cursor.
+        sql: A statement that returns one row of one integer, as ``SELECT count(*) …``.
+        stats: Receives the seconds of the source.
+        batch_rows: Rows per batch at most if there are constants.
+        constants: Names and values of text columns that are the same in each row.
+
+    Yields:
+        Batches that take no memory, of up to a billion rows without columns; of up to
+        ``batch_rows`` rows if there are constants. None for 0.
+
+    Raises:
+        psycopg2.Error: The server refused, failed or cancelled the statement.
+    """
+    started = time.perf_counter()
+    cursor.execute(sql)
+    (count,) = cursor.fetchone()
+    stats.source_seconds += time.perf_counter() - started
+    most = batch_rows if constants else _COUNT_BATCH_ROWS
+    while count > 0:
+        rows = min(count, most)
+        yield _batch(rows, [], pa.schema([]), constants=constants or {})
+        count -= rows
+
+
+class _Copy:
+    """One COPY, run in a thread of its own; psycopg2 pushes row after row into it."""
+
+    def __init__(
+        self, cursor: Any, sql: str, *, decoder: BinaryCopyDecoder, batch_rows: int, table: str
+    ) -> None:
+        self._cursor = cursor
+        self._sql = sql
+        self._decoder = decoder
+        self._batch_rows = batch_rows
+        self._table = table
+
+    def run(self, emit: Callable[[_Chunk], None]) -> None:
+        """Run the statement and emit each chunk."""
+        collector = self._collect(emit)
+        next(collector)
+        try:
+            self._cursor.copy_expert(self._sql, _Sink(collector.send))
+        except psycopg2.Error:
+            raise
+        except BaseException:
+            self.cancel()  # the server would go on sending, and a rollback take it all
+            raise
+        collector.close()
+        if not self._decoder.ended:
+            raise SourceError(
+                f"The answer for {self._table} ended before its end marker.",
+                hint="Run the query again.",
+                table=self._table,
+            )
+
+    def cancel(self) -> None:
+        """Let the server end the statement; safe from any thread."""
+        try:
+            self._cursor.connection.cancel()
+        except psycopg2.Error as error:
+            _log.warning("The statement on %s could not be cancelled: %s", self._table, error)
+
+    def _collect(self, emit: Callable[[_Chunk], None]) -> Generator[None, bytes]:
+        """Take one row at each ``send``; what is left when closed is the last chunk.
+
+        A generator, because resuming it is the cheapest call back from C.
+        """
+        started = time.perf_counter()
+        ended = False
+        while not ended:
+            rows: list[bytes] = []
+            size = 0
+            try:
+                for _ in repeat(None, self._batch_rows):
+                    row = yield
+                    rows.append(row)
+                    size += len(row)
+                    if size >= MAX_CHUNK_BYTES:
+                        break
+            except GeneratorExit:
+                ended = True
+            if rows:
+                received = time.perf_counter()
+                count, arrays = self._decoder.decode(rows)
+                converted = time.perf_counter()
+                emit(_Chunk(count, arrays, size, received - started, converted - received))
+                started = time.perf_counter()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """What ``copy_expert`` takes for a file."""
+
+    write: Callable[[bytes], None]
+
+
+def _batch(
+    rows: int,
+    arrays: Sequence[pa.Array[Any]],
+    schema: pa.Schema,
+    *,
+    constants: Mapping[str, str],
+) -> pa.RecordBatch:
+    arrays = [*arrays, *(pa.repeat(value, rows) for value in constants.values())]
+    for name in constants:
+        schema = schema.append(pa.field(name, pa.string()))
+    if arrays:
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    struct = pa.StructArray.from_buffers(pa.struct([]), rows, [None], children=[])
+    return pa.RecordBatch.from_struct_array(struct)
