@@ -2,8 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONNECTORS := $(patsubst connectors/%/pyproject.toml,%,$(wildcard connectors/*/pyproject.toml))
-SAM := $(shell command -v sam || echo $(CURDIR)/.tools/sam/bin/sam)
-export AWS_DEFAULT_REGION ?= us-east-1
+SAM ?= $(CURDIR)/.tools/sam/bin/sam
 export SAM_CLI_TELEMETRY = 0
 
 .PHONY: help setup demo test lint types bench new-connector
@@ -17,8 +16,8 @@ setup: .venv/.ready ## Make .venv with everything installed; other targets do so
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable "common[sql,local,testing]" $(CONNECTORS:%=--editable connectors/%)
 	touch $@
 
-$(CURDIR)/.tools/sam/bin/sam:
-	$(PYTHON) -m venv .tools/sam && .tools/sam/bin/pip install --quiet aws-sam-cli==1.170.0
+$(CURDIR)/.tools/sam/bin/sam: common/packaging/sam-constraints.txt
+	$(PYTHON) -m venv .tools/sam && .tools/sam/bin/python -m pip install --quiet --constraint $< aws-sam-cli && touch $@
 
 demo: setup ## Query a shop in a real PostgreSQL server, with explanations
 	$(BIN)/python connectors/jdbc-postgres/demo/run.py
@@ -43,12 +42,12 @@ build-%: setup $(SAM) ## Build the Lambda package of one connector
 	@test -d connectors/$* || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
 	cd connectors/$* && PYTHON=$(CURDIR)/$(BIN)/python $(SAM) build
 
-deploy-%: build-% ## Deploy one connector; SAM_DEPLOY_ARGS goes to sam deploy
-	cd connectors/$* && $(SAM) deploy --template-file .aws-sam/build/template.yaml --capabilities CAPABILITY_IAM $(SAM_DEPLOY_ARGS)
+deploy-%: build-% ## Deploy one connector; asks what it needs, or SAM_DEPLOY_ARGS says it
+	cd connectors/$* && $(SAM) deploy --capabilities CAPABILITY_IAM $(or $(SAM_DEPLOY_ARGS),$(if $(wildcard connectors/$*/samconfig.toml),,--guided))
 
 publish-%: build-% ## Publish one connector; needs BUCKET=… for the package
 	@test -n "$(BUCKET)" || { echo "Set BUCKET to the bucket that takes the package."; exit 1; }
-	cd connectors/$* && $(SAM) package --template-file .aws-sam/build/template.yaml --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
+	cd connectors/$* && $(SAM) package --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
 
 new-connector:
 	@echo "There is no template to copy yet. Copy connectors/jdbc-postgres by hand: CONTRIBUTING.md says how."; exit 1

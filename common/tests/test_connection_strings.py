@@ -306,7 +306,7 @@ def test_collects_the_catalogs() -> None:
         "connection_string": "not one",
         "PATH": "/bin",
     }
-    strings = connection_strings(environ)
+    strings = connection_strings(environ, engine="postgres")
     assert set(strings) == {"default", "Shop", "logs"}
     assert strings["default"] == DEFAULT
 
@@ -314,22 +314,22 @@ def test_collects_the_catalogs() -> None:
 @pytest.mark.parametrize("environ", [{}, {"default": " "}, {"shop_connection_string": DEFAULT}])
 def test_needs_a_default(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="setting default is missing"):
-        connection_strings(environ)
+        connection_strings(environ, engine="postgres")
 
 
 def test_takes_100_catalogs_and_not_101() -> None:
     environ = {"default": DEFAULT} | {f"c{n}_connection_string": DEFAULT for n in range(99)}
-    assert len(connection_strings(environ)) == 100
+    assert len(connection_strings(environ, engine="postgres")) == 100
     environ["one_more_connection_string"] = DEFAULT
     with pytest.raises(ConfigurationError, match="101 connection strings"):
-        connection_strings(environ)
-    assert len(connection_strings(environ | {"glue_connection": "g"})) == 101
+        connection_strings(environ, engine="postgres")
+    assert len(connection_strings(environ | {"glue_connection": "g"}, engine="postgres")) == 101
 
 
 def test_rejects_several_engines_by_their_settings() -> None:
     environ = {"default": DEFAULT, "shop_connection_string": "mysql://jdbc:mysql://h/db"}
     with pytest.raises(ConfigurationError, match="default, shop_connection_string"):
-        connection_strings(environ)
+        connection_strings(environ, engine="postgres")
 
 
 STRINGS = {"default": DEFAULT, "Shop": DEFAULT, "logs": DEFAULT}
@@ -364,3 +364,34 @@ def test_an_exact_name_wins_and_a_tie_is_told() -> None:
     assert resolve_catalog("Shop", strings) == "Shop"
     with pytest.raises(InvalidRequestError, match="SHOP_connection_string, Shop_connection_string"):
         resolve_catalog("shop", strings)
+
+
+GLUE = {"glue_connection": "g", "HOST": "h", "PORT": "5432", "DATABASE": "db"}
+
+
+@pytest.mark.parametrize(
+    ("more", "query"),
+    [
+        ({}, ""),
+        ({"secret_name": "s"}, "${s}"),
+        ({"JDBC_PARAMS": "sslmode=require"}, "sslmode=require"),
+        ({"JDBC_PARAMS": "sslmode=require", "secret_name": "s"}, "sslmode=require&${s}"),
+    ],
+)
+def test_a_glue_connection_gives_the_default(more: dict[str, str], query: str) -> None:
+    strings = connection_strings(GLUE | more, engine="postgres")
+    assert strings == {"default": f"postgres://jdbc:postgresql://h:5432/db?{query}"}
+    found = parse(strings["default"])
+    assert (found.hosts, found.database) == ((("h", 5432),), "db")
+    assert found.secret_name == more.get("secret_name")
+
+
+def test_a_default_goes_before_the_glue_connection() -> None:
+    text = "postgres://jdbc:postgresql://other/db?user=u"
+    assert connection_strings(GLUE | {"default": text}, engine="postgres")["default"] == text
+
+
+def test_a_glue_connection_without_a_host() -> None:
+    environ = {name: value for name, value in GLUE.items() if name not in ("HOST", "PORT")}
+    with pytest.raises(ConfigurationError, match="no HOST and no PORT"):
+        connection_strings(environ, engine="postgres")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ WORDS = "(VALUES ('b'), ('A'), ('a'), ('B')) AS words (word)"
 KILLED = """
 import os, signal
 from athena_connectors.common.testing.postgres import postgres_server
-with postgres_server() as address:
+with postgres_server(linguistic=False) as address:
     ((folder,),) = address.execute("SHOW data_directory")
     print(folder, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -43,7 +44,11 @@ def test_a_password_is_needed(postgres: PostgresAddress) -> None:
 
 
 def test_server_ends_with_a_process_that_is_killed() -> None:
-    ended = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, check=False)
+    # It starts whatever locale the shell asks for, installed or not.
+    environ = {**os.environ, "LC_ALL": "xx_XX.UTF-8"}
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED], capture_output=True, check=False, env=environ
+    )
     data = Path(ended.stdout.decode().strip())
     assert data.name == "data", ended.stderr.decode()
     limit = time.monotonic() + 10

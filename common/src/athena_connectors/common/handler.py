@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from athena_connectors.common.errors import ConnectorError, InternalError, InvalidRequestError
+from athena_connectors.common.glue_connection import with_glue_connection
 from athena_connectors.common.protocol.codec import (
     decode_request,
     encode_response,
@@ -142,9 +143,10 @@ class LambdaHandler:
 
     def _serve(self) -> Service:
         if self._service is None:
+            environ = with_glue_connection(self._environ)
             self._service = Service(
-                self._factory(self._environ),
-                self._environ,
+                self._factory(environ),
+                environ,
                 store=self._store,
                 observer=self._observer,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -20,12 +20,12 @@ from athena_connectors.common.types import cast_batch
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    from athena_connectors.common.connector import Connector, Scan
+    from athena_connectors.common.connector import Connector, Pushdown, Scan
     from athena_connectors.common.deadline import ReadGuard
     from athena_connectors.common.protocol.messages import Split
     from athena_connectors.common.residual import Residual
 
-__all__ = ["BlockSink", "read_split"]
+__all__ = ["BlockSink", "ReadPlan", "plan_read", "read_split"]
 
 
 class BlockSink(Protocol):
@@ -60,18 +60,45 @@ def read_split(
     limit = scan.constraints.limit
     if limit == 0:
         return
+    planned = plan_read(connector, scan, max_sort_bytes=max_sort_bytes)
+    rows = _filtered(connector, planned, split, guard=guard)
+    with closing(rows):
+        for batch in _limited(rows, limit=limit, top_n=planned.top_n):
+            scan.stats.rows_returned += batch.num_rows
+            sink.add(_narrow(batch, scan.schema))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """How a split is read.
+
+    Attributes:
+        scan: The scan with all columns that have to be read for it, those that are looked
+            at here and not asked for behind the others.
+        pushdown: What the source evaluates.
+        residual: What is evaluated here.
+        top_n: Sorts here, if the source does not.
+    """
+
+    scan: Scan
+    pushdown: Pushdown
+    residual: Residual
+    top_n: TopN | None
+
+
+def plan_read(connector: Connector, scan: Scan, *, max_sort_bytes: int) -> ReadPlan:
+    """Decide how the splits of a scan are read; arguments as of ``read_split``.
+
+    Raises:
+        ColumnNotFoundError: The predicate or the order names a column that is not there.
+        InvalidRequestError: The predicate is malformed.
+    """
     pushdown = connector.plan_pushdown(scan)
     residual = compile_residual(pushdown.residual(scan.constraints))
     top_n = _local_top_n(scan, pushed=pushdown.limit_pushed, max_bytes=max_sort_bytes)
-    extra = residual.columns | (
-        {key.column for key in scan.constraints.order_by} if top_n else set()
-    )
-    wide = replace(scan, schema=_widen(scan, extra))
-    rows = _filtered(connector, wide, split, residual=residual, guard=guard)
-    with closing(rows):
-        for batch in _limited(rows, limit=limit, top_n=top_n):
-            scan.stats.rows_returned += batch.num_rows
-            sink.add(_narrow(batch, scan.schema))
+    sorted_by = {key.column for key in scan.constraints.order_by} if top_n else set()
+    wide = replace(scan, schema=_widen(scan, residual.columns | sorted_by))
+    return ReadPlan(wide, pushdown, residual, top_n)
 
 
 def _local_top_n(scan: Scan, *, pushed: bool, max_bytes: int) -> TopN | None:
@@ -97,8 +124,9 @@ def _widen(scan: Scan, needed: Iterable[str]) -> pa.Schema:
 
 
 def _filtered(
-    connector: Connector, scan: Scan, split: Split, *, residual: Residual, guard: ReadGuard
+    connector: Connector, planned: ReadPlan, split: Split, *, guard: ReadGuard
 ) -> Generator[pa.RecordBatch]:
+    scan, residual = planned.scan, planned.residual
     stats = scan.stats
     for batch in _timed(connector.read_split(scan, split), scan):
         guard.check()

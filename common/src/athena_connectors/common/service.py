@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from athena_connectors.common.naming import exposed_names
 from athena_connectors.common.observability import SplitStats, log_split
 from athena_connectors.common.planning import plan_layout, plan_split_page
 from athena_connectors.common.protocol import messages as m
-from athena_connectors.common.reading import read_split
+from athena_connectors.common.reading import plan_read, read_split
 from athena_connectors.common.spill import BlockSpiller, SpillSettings, new_spill_location
 from athena_connectors.common.tables import Table, TableCache
 
@@ -143,9 +142,10 @@ class Service:
         """Return how a split would be read, without reading it."""
         connector = self._connector(request.catalogName)
         scan = self._read_scan(request, deadline=None)
-        pushdown = connector.plan_pushdown(scan)
+        planned = plan_read(connector, scan, max_sort_bytes=request.maxBlockSize)
+        pushdown = planned.pushdown
         return Explanation(
-            native=connector.native_query(scan, request.split),
+            native=connector.native_query(planned.scan, request.split),
             decisions=pushdown.decisions,
             limit_pushed=pushdown.limit_pushed,
             order_pushed=pushdown.order_pushed,
@@ -281,6 +281,7 @@ class Service:
             settings=self._spill,
             store=self._store() if request.split.spillLocation is not None else None,
             stats=scan.stats,
+            check=guard.check,
         )
         with guard, spiller:
             read_split(
@@ -328,7 +329,13 @@ class Service:
         )
 
     def _report(self, scan: Scan, split: m.Split) -> None:
-        log_split(scan.stats, catalog=scan.catalog, table=str(scan.table), query_id=scan.query_id)
+        log_split(
+            scan.stats,
+            catalog=scan.catalog,
+            table=str(scan.table),
+            query_id=scan.query_id,
+            environ=self._environ,
+        )
         if self._observer is not None:
             self._observer(SplitReport(scan.table, split, scan.stats))
 
@@ -361,7 +368,7 @@ class Service:
 
     def _query_status(self, query_id: str) -> QueryStatusChecker | None:
         """Return who asks Athena about the query; nobody outside of Lambda."""
-        if not os.environ.get("AWS_LAMBDA_RUNTIME_API"):
+        if not self._environ.get("AWS_LAMBDA_RUNTIME_API"):
             return None
         from athena_connectors.common.query_status import QueryStatusChecker  # noqa: PLC0415
 

@@ -95,29 +95,47 @@ def _lines(scan: dict[str, Any]) -> Iterator[str]:
     elif scan["limit_reason"]:
         yield f"  limit kept here: {scan['limit_reason']}"
     yield f"  splits: {len(scan['splits'])}"
-    for _, alike in groupby(enumerate(scan["splits"]), key=lambda item: _without_place(item[1])):
-        found = list(alike)
-        first, last = found[0][0], found[-1][0]
-        yield f"  split {first}" if first == last else f"  splits {first} to {last}"
-        yield from _native_lines(found[0][1])
+    for _, alike in groupby(enumerate(scan["splits"]), key=lambda item: _decided(item[1])):
+        yield from _split_lines(list(alike))
 
 
-def _without_place(split: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in split.items() if key != "properties"}
+def _decided(split: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in split.items() if key not in ("properties", "native")}
+
+
+def _split_lines(splits: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
+    """Yield the native query of neighbouring splits, and what was decided for all of them."""
+    runs = [list(alike) for _, alike in groupby(splits, key=lambda item: item[1]["native"])]
+    for alike in runs:
+        yield _split_numbers(alike)
+        yield from _native_lines(alike[0][1])
+    decided = [f"    {line}" for line in _decision_lines(splits[0][1])]
+    if len(runs) > 1 and decided:
+        yield f"{_split_numbers(splits)}, each"
+    yield from decided
+
+
+def _split_numbers(splits: list[tuple[int, dict[str, Any]]]) -> str:
+    first, last = splits[0][0], splits[-1][0]
+    return f"  split {first}" if first == last else f"  splits {first} to {last}"
 
 
 def _native_lines(split: dict[str, Any]) -> Iterator[str]:
-    if split["native"] is None:
-        yield f"    {split['note']}"
-        return
-    for line in split["native"].splitlines() or ["no native query"]:
+    text = split["note"] if split["native"] is None else split["native"]
+    for line in text.splitlines() or ["no native query"]:
         yield f"    {line}"
+
+
+def _decision_lines(split: dict[str, Any]) -> Iterator[str]:
+    if split["native"] is None:
+        return
     for decision in split["decisions"]:
-        native = f" as {decision['native']}" if decision["native"] else ""
+        is_told = decision["native"] in ("", decision["condition"])
+        native = "" if is_told else f" as {decision['native']}"
         reason = f" ({decision['reason']})" if decision["reason"] else ""
-        yield f"    {decision['exactness']}: {decision['condition']}{native}{reason}"
+        yield f"{decision['exactness']}: {decision['condition']}{native}{reason}"
     if split["order_pushed"] or split["limit_pushed"]:
         pushed = [word for word in ("order", "limit") if split[f"{word}_pushed"]]
-        yield f"    {' and '.join(pushed)} pushed"
+        yield f"{' and '.join(pushed)} pushed"
     elif split["limit_reason"]:
-        yield f"    limit not pushed: {split['limit_reason']}"
+        yield f"limit not pushed: {split['limit_reason']}"

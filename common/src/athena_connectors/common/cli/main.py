@@ -7,6 +7,7 @@ configuration file. Answers go to standard output, everything else to standard e
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ __all__ = ["main"]
 FAILED, USAGE = 1, 2
 INTERRUPTED = 130
 """What shells expect after Ctrl-C."""
+_NO_LOG = logging.NullHandler()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
+    # A function logs the error that it raises, which is told here once.
+    logging.getLogger("athena_connectors.common.handler").addHandler(_NO_LOG)
     try:
         status = _command(options.command)(options)
         sys.stdout.flush()

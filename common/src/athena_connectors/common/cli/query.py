@@ -80,6 +80,8 @@ def _stats(scans: list[ScanReport]) -> str:
     for scan in scans:
         name = str(scan.planned.reference)
         rows += [_split_row(name, place, split) for place, split in enumerate(scan.splits)]
+        if len(scan.splits) == 1:
+            continue  # it says all
         total = (name, "all", str(scan.rows), str(sum(split.size for split in scan.splits)))
         objects = str(sum(split.spill_objects for split in scan.splits))
         rows.append((*total, "", "", "", "", "", objects))

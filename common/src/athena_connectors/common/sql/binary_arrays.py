@@ -7,8 +7,7 @@ bounds have no place in a list and are left out. Source: server source, ``array_
 
 from __future__ import annotations
 
-from struct import Struct
-from struct import error as StructError
+import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from athena_connectors.common.sql.binary_cells import (
     head_layout,
     read_cells,
 )
-from athena_connectors.common.sql.columns import validity_buffer, windows
+from athena_connectors.common.sql.columns import buffer_of, validity_buffer, windows
 
 if TYPE_CHECKING:
     from athena_connectors.common.sql.binary_cells import Cells
@@ -33,7 +32,7 @@ _HEAD = head_layout(
 _HEADER_BYTES = 20
 _EMPTY_BYTES = 12
 _LENGTH = head_layout()
-_SCALAR_LENGTH = Struct(">i")
+_SCALAR_LENGTH = struct.Struct(">i")
 
 _FEW = 32
 """Rows for which stepping through one after the other beats stepping through together."""
@@ -44,14 +43,12 @@ def list_of(element: Decoder) -> Decoder:
 
     def decode(cells: Cells, type_: pa.ListType[Any]) -> pa.Array[Any]:
         sizes = _sizes(cells)
-        ends = np.cumsum(sizes)
-        total = int(ends[-1]) if len(ends) else 0
-        offsets = np.zeros(len(sizes) + 1, np.int32)
-        offsets[1:] = ends
-        positions = _element_positions(cells, sizes, ends - sizes, total, width=element.width)
+        offsets = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=offsets[1:])
+        positions = _element_positions(cells, sizes, offsets=offsets, width=element.width)
         elements = read_cells(cells.place, cells.data, positions, head=element.head)
         child = element.decode(elements, type_.value_type)
-        buffers = [validity_buffer(cells.valid), pa.py_buffer(offsets)]
+        buffers = [validity_buffer(cells.valid), buffer_of(offsets.astype(np.int32))]
         return pa.Array.from_buffers(type_, len(sizes), buffers, children=[child])
 
     return Decoder(_HEAD, decode)
@@ -59,8 +56,8 @@ def list_of(element: Decoder) -> Decoder:
 
 def _sizes(cells: Cells) -> NDArray[np.int64]:
     """Return the number of elements of each array; 0 for NULL."""
+    _refuse_short(cells, cells.valid_and(cells.lengths < _EMPTY_BYTES))
     dimensions = cells.head["dimensions"].astype(np.int64)
-    sizes = cells.head["size"].astype(np.int64)
     cells.clear(dimensions)
     most = int(dimensions.max(initial=0))
     if most > 1:
@@ -68,33 +65,33 @@ def _sizes(cells: Cells) -> NDArray[np.int64]:
             f"has an array of {most} dimensions",
             hint="Athena's lists have one: cast the column in a view, as in to_json(column)::text.",
         )
-    np.putmask(sizes, dimensions == 0, 0)
+    sizes = np.where(dimensions == 1, cells.head["size"], 0).astype(np.int64)
     headers = np.where(dimensions == 0, _EMPTY_BYTES, _HEADER_BYTES)
     cells.clear(headers)
-    too_short = sizes * LENGTH_BYTES + headers > cells.lengths
-    if sizes.min(initial=0) < 0 or dimensions.min(initial=0) < 0 or np.any(too_short):
-        raise cells.place.malformed("an array that is shorter than its own header says")
+    spare = cells.lengths - headers - sizes * LENGTH_BYTES
+    _refuse_short(cells, (dimensions < 0) | (sizes < 0) | (spare < 0))
+    if np.any(spare[sizes == 0]):
+        raise cells.place.malformed("an array without elements that is longer than its header")
     return sizes
 
 
+def _refuse_short(cells: Cells, short: NDArray[np.bool_]) -> None:
+    if np.any(short):
+        raise cells.place.malformed("an array that is shorter than its own header says")
+
+
 def _element_positions(
-    cells: Cells,
-    sizes: NDArray[np.int64],
-    first: NDArray[np.int64],
-    total: int,
-    *,
-    width: int | None,
+    cells: Cells, sizes: NDArray[np.int64], *, offsets: NDArray[np.int64], width: int | None
 ) -> NDArray[np.int64]:
     """Return where the length of each element stands.
 
     Args:
         cells: The arrays.
         sizes: Elements of each array.
-        first: Index of each array's first element.
-        total: Elements of all arrays.
+        offsets: Index of each array's first element, and behind the last their number.
         width: Bytes of every element that is not NULL, if they all have the same.
     """
-    starts = cells.positions + _HEADER_BYTES
+    starts, first, total = cells.positions + _HEADER_BYTES, offsets[:-1], int(offsets[-1])
     result = np.empty(total, np.int64)
     walked = np.flatnonzero(sizes)
     if width is not None:
@@ -104,13 +101,14 @@ def _element_positions(
         result = np.repeat(starts - first * stride, sizes)
         result += np.arange(total) * stride
         walked = walked[~regular[walked]]
-    _walk(cells, walked, starts, sizes, first, result)
+    _walk(cells, walked, starts=starts, sizes=sizes, first=first, result=result)
     return result
 
 
 def _walk(
     cells: Cells,
     rows: NDArray[np.intp],
+    *,
     starts: NDArray[np.int64],
     sizes: NDArray[np.int64],
     first: NDArray[np.int64],
@@ -124,7 +122,7 @@ def _walk(
         while active > _FEW:
             cursor = cursors[:active]
             result[targets[:active] + step] = cursor
-            lengths = windows(cells.data, cursor, _LENGTH)["length"]
+            lengths = windows(cells.data, cursor, _LENGTH)["length"].astype(np.int64)
             cursor += np.maximum(lengths, 0) + LENGTH_BYTES
             step += 1
             active = int(np.searchsorted(shrinking, -step))
@@ -134,7 +132,7 @@ def _walk(
             result[span], cursors[row] = _steps(
                 cells.data, int(cursors[row]), span.stop - span.start
             )
-    except (IndexError, StructError) as error:
+    except (IndexError, struct.error) as error:
         raise cells.place.malformed("an element that ends behind its array") from error
     if not np.array_equal(cursors, (cells.positions + cells.lengths)[rows]):
         raise cells.place.malformed("an array that is not as long as its elements")

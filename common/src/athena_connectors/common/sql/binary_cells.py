@@ -6,16 +6,17 @@ COPY, "Binary Format"; the bytes of each type are what its ``send`` function wri
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from athena_connectors.common.errors import DataConversionError, SourceError
 from athena_connectors.common.sql.columns import windows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 __all__ = ["LENGTH_BYTES", "Cells", "ColumnPlace", "Decoder", "head_layout", "read_cells"]
@@ -100,12 +101,12 @@ class Decoder(NamedTuple):
     Attributes:
         head: Layout of the length and the first bytes of a value, as far as ``decode``
             wants to see them without a gather of its own.
-        decode: Makes the array; ``pa.DataType`` is the column's.
+        decode: Makes the array; the type is the column's, and suits the decoder.
         width: Bytes of every value, or ``None`` when they vary.
     """
 
     head: np.dtype[Any]
-    decode: Callable[[Cells, pa.DataType], pa.Array[Any]]
+    decode: Callable[[Cells, Any], pa.Array[Any]]
     width: int | None = None
 
 

@@ -130,7 +130,10 @@ class BinaryCopyDecoder:
         signature, flags, extension_bytes = _HEADER.unpack_from(message)
         if signature != _SIGNATURE or flags & _CRITICAL_FLAGS:
             raise self._malformed("its header is not that of a known binary format")
-        return message[_HEADER.size + extension_bytes :]
+        first_row = _HEADER.size + extension_bytes
+        if len(message) < first_row:
+            raise self._malformed("its header is cut off")
+        return message[first_row:]
 
     def _walk(self, packed: PackedRows) -> list[Cells]:
         """Find each field of each row."""

@@ -40,6 +40,9 @@ _WORD_GROUPS = 4
 
 _POWERS = 10 ** np.arange(_MAX_PRECISION + 1, dtype=np.int64)
 _SPECIAL_WORDS = ("NaN", "Infinity", "-Infinity")
+_MAX_SIGNS = len("-0.")
+"""Characters besides the digits of a type's precision: one of those before the point is 0."""
+_SAFE_LENGTH, _WIDE_DIGITS = 38, 76
 
 _HEAD = head_layout(
     ("count", ">i2"),
@@ -51,7 +54,7 @@ _HEAD = head_layout(
 
 
 def _decode_numeric(cells: Cells, type_: pa.Decimal128Type) -> pa.Array[Any]:
-    """Decode decimals of up to 18 digits, which fit into 64 bits."""
+    """Decode decimals of up to 18 digits, and money, which both fit into 64 bits."""
     count = cells.head["count"].astype(np.int64)
     weight = cells.head["weight"].astype(np.int64)
     sign = cells.head["sign"].astype(np.int64)
@@ -61,6 +64,8 @@ def _decode_numeric(cells: Cells, type_: pa.Decimal128Type) -> pa.Array[Any]:
     _check_lengths(cells, count)
     _check_range(cells, count, weight, type_)
     values = _magnitudes(cells, count, weight, type_)
+    if int(values.view(np.uint64).max(initial=0)) >= 10**type_.precision:
+        raise cells.place.malformed("a numeric with a digit above 9999")
     np.negative(values, out=values, where=sign == _NEGATIVE)
     words = np.empty((len(values), 2), np.int64)
     words[:, 0] = values
@@ -155,17 +160,34 @@ def _scaled(
 def _decode_decimal_text(cells: Cells, type_: pa.Decimal128Type) -> pa.Array[Any]:
     """Decode decimals of any size, which arrive as text."""
     text = text_array(cells)
+    longest = int(cells.lengths.max(initial=0))
+    if longest > max(type_.precision + _MAX_SIGNS, *map(len, _SPECIAL_WORDS)):
+        raise _misfit(cells, "more digits", type_)
     try:
-        return text.cast(type_)
+        return _parsed(text, type_, longest=longest)
     except pa.ArrowInvalid:
         pass  # NaN, infinity, or really too large
     import pyarrow.compute as pc  # noqa: PLC0415
 
     special = pc.is_in(text, value_set=pa.array(_SPECIAL_WORDS))
+    finite: pa.Array[Any] = pc.if_else(special, pa.scalar(None, pa.string()), text)
     try:
-        return pc.if_else(special, pa.scalar(None, pa.string()), text).cast(type_)
+        return _parsed(finite, type_, longest=longest)
     except pa.ArrowInvalid as error:
         raise _misfit(cells, "more digits", type_) from error
+
+
+def _parsed(text: pa.Array[Any], type_: pa.Decimal128Type, *, longest: int) -> pa.Array[Any]:
+    """Return texts as decimals.
+
+    Arrow does not notice that a number has more than 128 bits, which takes 39 digits.
+
+    Raises:
+        pa.ArrowInvalid: One is no number, or does not fit.
+    """
+    if longest > _SAFE_LENGTH:
+        return text.cast(pa.decimal256(_WIDE_DIGITS, type_.scale)).cast(type_)
+    return text.cast(type_)
 
 
 NUMERICS: dict[str, Decoder] = {

@@ -16,6 +16,7 @@ import pyarrow as pa
 from athena_connectors.common.ordering import ZONE_BITS, is_zoned
 from athena_connectors.common.sql.binary_cells import Decoder, head_layout
 from athena_connectors.common.sql.columns import (
+    buffer_of,
     fixed_array,
     is_utf8,
     ragged_array,
@@ -129,7 +130,7 @@ def _decode_uuid(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
         texts = texts[cells.valid]
     offsets = np.zeros(len(cells.lengths) + 1, np.int32)
     np.cumsum(cells.lengths // _UUID_BYTES * _UUID_CHARACTERS, out=offsets[1:])
-    buffers = [validity_buffer(cells.valid), pa.py_buffer(offsets), pa.py_buffer(texts)]
+    buffers = [validity_buffer(cells.valid), buffer_of(offsets), buffer_of(texts)]
     return pa.Array.from_buffers(type_, len(cells.lengths), buffers)
 
 

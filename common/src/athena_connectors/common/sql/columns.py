@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_WINDOW",
     "PackedRows",
+    "buffer_of",
     "fixed_array",
     "is_utf8",
     "pack_rows",
@@ -57,8 +58,19 @@ def pack_rows(rows: Sequence[bytes]) -> PackedRows:
     # Arrow joins and measures in one pass, in half the time of doing both in turn.
     packed = pa.array([*rows, _PADDING], pa.binary())
     _, offsets, data = packed.buffers()
-    bounds = np.frombuffer(offsets, np.int32, len(rows) + 1).astype(np.int64)
+    assert data is not None
+    bounds = _items(offsets, np.dtype(np.int32), len(rows) + 1).astype(np.int64)
     return PackedRows(data, bounds[:-1], bounds[1:])
+
+
+def _items(buffer: Any, type_: np.dtype[Any], count: int = -1) -> NDArray[Any]:
+    """Return the first items of a buffer, or all, in place; Arrow's stubs hide that it can."""
+    return np.frombuffer(buffer, type_, count)
+
+
+def buffer_of(values: NDArray[Any]) -> pa.Buffer:
+    """Return the bytes of a contiguous array as a buffer that keeps it alive."""
+    return pa.py_buffer(values.data)
 
 
 def windows(data: pa.Buffer, positions: NDArray[np.int64], layout: np.dtype[Any]) -> NDArray[Any]:
@@ -72,14 +84,17 @@ def windows(data: pa.Buffer, positions: NDArray[np.int64], layout: np.dtype[Any]
     """
     width = layout.itemsize
     everywhere: NDArray[Any] = np.ndarray(
-        (data.size - width + 1,), f"V{width}", buffer=data, strides=(1,)
+        (data.size - width + 1,),
+        f"V{width}",
+        buffer=_items(data, np.dtype(np.uint8)),
+        strides=(1,),
     )
     return everywhere[positions].view(layout)
 
 
 def validity_buffer(valid: NDArray[np.bool_] | None) -> pa.Buffer | None:
     """Return Arrow's bitmap of the values that are not NULL; ``None`` when all are."""
-    return None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return None if valid is None else buffer_of(np.packbits(valid, bitorder="little"))
 
 
 def fixed_array(
@@ -97,7 +112,7 @@ def fixed_array(
         valid: Which values are not NULL; ``None`` when all are.
         count: Number of values, when ``values`` has not one item for each.
     """
-    buffers = [validity_buffer(valid), pa.py_buffer(values)]
+    buffers = [validity_buffer(valid), buffer_of(values)]
     return pa.Array.from_buffers(type_, len(values) if count is None else count, buffers)
 
 
@@ -125,24 +140,25 @@ def ragged_array(
     bounds[1::2] = positions + lengths
     bounds[-1] = data.size
     spans = pa.Array.from_buffers(
-        pa.binary(), 2 * count, [None, pa.py_buffer(bounds), data], null_count=0
+        pa.binary(), 2 * count, [None, buffer_of(bounds), data], null_count=0
     )
-    _, offsets, values = spans.take(pa.array(np.arange(0, 2 * count, 2, np.int32))).buffers()
+    every_second = np.arange(0, 2 * count, 2, dtype=np.int32)
+    _, offsets, values = spans.take(every_second).buffers()
     return pa.Array.from_buffers(type_, count, [validity_buffer(valid), offsets, values])
 
 
 def is_utf8(text: pa.Array[Any]) -> bool:
     """Tell whether every value of a text array without offset is valid UTF-8."""
     _, offsets, values = text.buffers()
-    starts = np.frombuffer(offsets, np.int32, len(text) + 1)
+    starts = _items(offsets, np.dtype(np.int32), len(text) + 1)
     size = int(starts[-1])
     if size == 0:
         return True
-    codes = np.frombuffer(values, np.uint8, size)
+    codes = _items(values, np.dtype(np.uint8), size)
     if codes.max() < _CONTINUATION:
         return True
     # Valid as one text, and no value begins amid a character: then each is valid.
-    whole = pa.py_buffer(np.array([0, size], np.int32))
+    whole = buffer_of(np.array([0, size], np.int32))
     try:
         pa.Array.from_buffers(pa.string(), 1, [None, whole, values]).validate(full=True)
     except pa.ArrowInvalid:

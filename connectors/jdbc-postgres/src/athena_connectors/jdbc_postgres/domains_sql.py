@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -39,6 +39,7 @@ from athena_connectors.jdbc_postgres.literals import (
     array_literal,
     content_of,
     instant_ms,
+    server_type,
     typed,
 )
 from athena_connectors.jdbc_postgres.types import Comparison
@@ -57,6 +58,7 @@ MAX_POINTS = 50_000
 """Single values of one set that are pushed as such; beyond, numbers and dates as a range."""
 _MAX_SPANS = 1000
 _MAX_WINDOWS = 16
+_EXACT = Context(prec=100)
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _FIRST_DISORDERED = "\ue000"
@@ -144,6 +146,9 @@ def membership_sql(ranges: SortedRangeSet, subject: Subject, *, utf16: bool) -> 
     """
     if subject.kind is Kind.BOOLEAN:
         return _boolean(ranges, subject)
+    if subject.kind is Kind.INTEGER:
+        # The set's type may be the wider one, and then hold values that the column's can't.
+        subject = replace(subject, type_name=server_type(ranges.type))
     shape, subject = _shape(ranges, subject, utf16=utf16)
     return _render(shape, subject, null_allowed=ranges.null_allowed)
 
@@ -193,21 +198,21 @@ def _boolean(ranges: SortedRangeSet, subject: Subject) -> Fragment:
 
 def _shape(ranges: SortedRangeSet, subject: Subject, *, utf16: bool) -> tuple[_Shape, Subject]:
     match subject.column.comparison:
-        case Comparison.FLOAT:
-            return _float_shape(ranges, subject), subject
-        case Comparison.DATE:
-            kept = _clamp(ranges, FIRST_DAY, LAST_DAY)
-            return _common_shape(kept, subject), subject
-        case Comparison.TIMESTAMP | Comparison.TIMESTAMPTZ:
-            return _time_shape(_as_milliseconds(ranges), subject), subject
         case Comparison.UUID:
             return _uuid_shape(ranges, subject)
+        case Comparison.FLOAT:
+            shape = _float_shape(ranges, subject)
+        case Comparison.DATE:
+            shape = _common_shape(_clamp(ranges, FIRST_DAY, LAST_DAY), subject)
+        case Comparison.TIMESTAMP | Comparison.TIMESTAMPTZ:
+            shape = _time_shape(_as_milliseconds(ranges), subject)
         case _ if subject.kind is Kind.TEXT:
-            return _text_shape(ranges, subject, utf16=utf16), subject
+            shape = _text_shape(ranges, subject, utf16=utf16)
         case _ if subject.step is not None:
-            return _rounded_shape(ranges, subject, subject.step), subject
+            shape = _rounded_shape(ranges, subject, subject.step)
         case _:
-            return _common_shape(ranges, subject), subject
+            shape = _common_shape(ranges, subject)
+    return shape, subject
 
 
 def _common_shape(ranges: SortedRangeSet, subject: Subject) -> _Shape:
@@ -251,22 +256,32 @@ def _edge(marker: Marker, operator: str, type_: pa.DataType) -> _Edge | None:
 
 def _rounded_shape(ranges: SortedRangeSet, subject: Subject, step: Decimal) -> _Shape:
     low, high = ranges.ranges[0].low.value, ranges.ranges[-1].high.value
-    first = isinstance(low, Decimal) and (">=", content_of(low - step, ranges.type))
-    last = isinstance(high, Decimal) and ("<=", content_of(high + step, ranges.type))
-    return replace(_common_shape(ranges, subject), around=(first or None, last or None))
+    first = last = None
+    if isinstance(low, Decimal):
+        first = (">=", content_of(_EXACT.subtract(low, step), ranges.type))
+    if isinstance(high, Decimal):
+        last = ("<=", content_of(_EXACT.add(high, step), ranges.type))
+    return replace(_common_shape(ranges, subject), around=(first, last))
 
 
 # Floats: the server has one zero
 
 
 def _float_shape(ranges: SortedRangeSet, subject: Subject) -> _Shape:
+    numbers = [item for item in ranges.ranges if not _is_between_zeros(item)]
     merged = SortedRangeSet.of(
-        ranges.type, map(_with_both_zeros, ranges.ranges), null_allowed=ranges.null_allowed
+        ranges.type, map(_with_both_zeros, numbers), null_allowed=ranges.null_allowed
     )
     shape = _Shape(spans=_EVERYTHING) if merged.is_all else _common_shape(merged, subject)
     if ranges.contains(0.0) != ranges.contains(-0.0):
         return replace(shape, reason="The server does not tell -0.0 from 0.0.")
     return shape
+
+
+def _is_between_zeros(item: Range) -> bool:
+    """Whether a range is that from -0.0 to 0.0 without either, which holds no number."""
+    low, high = item.low, item.high
+    return low.value == high.value == 0 and (low.bound, high.bound) == (Bound.ABOVE, Bound.BELOW)
 
 
 def _with_both_zeros(item: Range) -> Range:

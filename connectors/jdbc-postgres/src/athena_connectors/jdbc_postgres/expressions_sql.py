@@ -9,7 +9,6 @@ Semantics are those of ``common.evaluation``. Source: wire protocol, section 11.
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -125,30 +124,34 @@ class _Compiler:
             positive: Whether false and NULL are the same, and true for more rows is fine.
         """
         if not isinstance(expression, Call) or expression.function not in _LOGICAL:
-            term = self.term(expression)
-            if term.kind is not Kind.BOOLEAN:
-                raise NotPushedError("A part is neither true nor false.")
-            return term.text
+            return self._truth(expression)
+        arguments = expression.arguments
         match expression.function:
             case "$and":
-                return self._and(expression.arguments, positive=positive)
+                text = self._and(arguments, positive=positive)
             case "$or":
-                parts = [self.condition(item, positive=positive) for item in expression.arguments]
-                return _join(" OR ", parts)
+                parts = [self.condition(item, positive=positive) for item in arguments]
+                text = _join(" OR ", parts)
             case "$not":
-                return f"(NOT {self.condition(expression.arguments[0], positive=False)})"
+                text = f"(NOT {self.condition(arguments[0], positive=False)})"
             case "$is_null":
-                return self._is_null(expression.arguments[0])
+                text = self._is_null(arguments[0])
             case "$in":
-                return self._in(expression, positive=positive)
+                text = self._in(expression, positive=positive)
             case "$like_pattern":
-                return self._like(*map(self.term, expression.arguments))
+                text = self._like(*map(self.term, arguments))
             case "$is_distinct_from":
-                left, right = map(self.term, expression.arguments)
-                return self._is_distinct(left, right)
+                text = self._is_distinct(*map(self.term, arguments))
             case function:
-                left, right = map(self.term, expression.arguments)
-                return self._compare(_OPERATORS[function], left, right, positive=positive)
+                left, right = map(self.term, arguments)
+                text = self._compare(_OPERATORS[function], left, right, positive=positive)
+        return text
+
+    def _truth(self, expression: Expression) -> str:
+        term = self.term(expression)
+        if term.kind is not Kind.BOOLEAN:
+            raise NotPushedError("A part is neither true nor false.")
+        return term.text
 
     def _and(self, arguments: Sequence[Expression], *, positive: bool) -> str:
         if not positive:
@@ -469,7 +472,3 @@ def _can_match(value: Value, kind: Kind) -> bool:
     except NotPushedError:
         return False
     return not _is_faulty(value)
-
-
-def _is_float4(value: float) -> bool:
-    return bool(struct.unpack("<f", struct.pack("<f", value))[0] == value)

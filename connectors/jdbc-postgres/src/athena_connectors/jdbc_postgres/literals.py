@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from athena_connectors.common.physical import Kind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from decimal import Decimal
 
     from athena_connectors.common.valueset import Value
 
@@ -70,8 +70,8 @@ def _dialect() -> Any:
 def _text_processor() -> Callable[[str], str]:
     from sqlalchemy import String  # noqa: PLC0415
 
-    processor = String().literal_processor(_dialect())
-    assert processor is not None
+    string: Any = String()
+    processor: Callable[[str], str] = string.literal_processor(_dialect())
     return processor
 
 
@@ -108,23 +108,7 @@ def content_of(value: Value, type_: pa.DataType) -> str:
     Dates must lie between ``FIRST_DAY`` and ``LAST_DAY``; times between ``FIRST_MS`` and
     1 ms after ``LAST_MS``, the exclusive end of that.
     """
-    match kind_of(type_), value:
-        case Kind.DATE, int(days):
-            return (_EPOCH_DAY + timedelta(days=days)).isoformat()
-        case Kind.DATETIME, int(ms):
-            return _wall_clock(ms)
-        case Kind.INSTANT, int(packed):
-            return f"{_wall_clock(instant_ms(packed))}+00"
-        case _, bool(truth):
-            return "true" if truth else "false"
-        case _, Decimal() as number:
-            return format(number, "f")
-        case _, float(number):
-            return _float(number)
-        case _, bytes(octets):
-            return rf"\x{octets.hex()}"
-        case _:
-            return str(value)
+    return _SPELLINGS.get(kind_of(type_), str)(value)
 
 
 def typed(content: str, type_name: str) -> str:
@@ -152,7 +136,7 @@ def literal(value: Value, type_: pa.DataType) -> str:
 
 def array_literal(contents: Iterable[str], type_name: str) -> str:
     """Return an array constant; without ``type_name`` it takes its neighbour's type."""
-    body = quoted("{%s}" % ",".join(map(_element, contents)))
+    body = quoted("{" + ",".join(map(_element, contents)) + "}")
     return f"{body}::{type_name}[]" if type_name else body
 
 
@@ -168,6 +152,14 @@ def _signed(content: str) -> str:
     return f"({content})" if content.startswith("-") else content
 
 
+def _boolean(truth: Value) -> str:
+    return "true" if truth else "false"
+
+
+def _decimal(number: Decimal) -> str:
+    return format(number, "f")
+
+
 def _float(number: float) -> str:
     if math.isnan(number):
         return "NaN"
@@ -176,7 +168,30 @@ def _float(number: float) -> str:
     return repr(number)
 
 
+def _octets(value: bytes) -> str:
+    return rf"\x{value.hex()}"
+
+
+def _date(days: int) -> str:
+    return (_EPOCH_DAY + timedelta(days=days)).isoformat()
+
+
 def _wall_clock(ms: int) -> str:
     if ms > LAST_MS:
         return "10000-01-01 00:00:00"
     return (_EPOCH + timedelta(milliseconds=ms)).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _instant(packed: int) -> str:
+    return f"{_wall_clock(instant_ms(packed))}+00"
+
+
+_SPELLINGS: dict[Kind, Callable[[Any], str]] = {
+    Kind.BOOLEAN: _boolean,
+    Kind.DECIMAL: _decimal,
+    Kind.FLOAT: _float,
+    Kind.BYTES: _octets,
+    Kind.DATE: _date,
+    Kind.DATETIME: _wall_clock,
+    Kind.INSTANT: _instant,
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -140,6 +141,10 @@ def read_count(
         count -= rows
 
 
+class _Finished(BaseException):
+    """Tells the collector that no row follows."""
+
+
 class _Copy:
     """One COPY, run in a thread of its own; psycopg2 pushes row after row into it."""
 
@@ -163,7 +168,8 @@ class _Copy:
         except BaseException:
             self.cancel()  # the server would go on sending, and a rollback take it all
             raise
-        collector.close()
+        with suppress(StopIteration):
+            collector.throw(_Finished)
         if not self._decoder.ended:
             raise SourceError(
                 f"The answer for {self._table} ended before its end marker.",
@@ -179,9 +185,10 @@ class _Copy:
             _log.warning("The statement on %s could not be cancelled: %s", self._table, error)
 
     def _collect(self, emit: Callable[[_Chunk], None]) -> Generator[None, bytes]:
-        """Take one row at each ``send``; what is left when closed is the last chunk.
+        """Take one row at each ``send``; when finished, what is left is the last chunk.
 
-        A generator, because resuming it is the cheapest call back from C.
+        A generator, because resuming it is the cheapest call back from C. Closed instead of
+        finished, it drops what is left.
         """
         started = time.perf_counter()
         ended = False
@@ -195,7 +202,7 @@ class _Copy:
                     size += len(row)
                     if size >= MAX_CHUNK_BYTES:
                         break
-            except GeneratorExit:
+            except _Finished:
                 ended = True
             if rows:
                 received = time.perf_counter()
@@ -224,5 +231,5 @@ def _batch(
         schema = schema.append(pa.field(name, pa.string()))
     if arrays:
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
-    struct = pa.StructArray.from_buffers(pa.struct([]), rows, [None], children=[])
+    struct: Any = pa.StructArray.from_buffers(pa.struct([]), rows, [None], children=[])
     return pa.RecordBatch.from_struct_array(struct)

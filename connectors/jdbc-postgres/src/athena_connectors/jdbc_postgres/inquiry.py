@@ -1,0 +1,83 @@
+"""Questions to the server whose answers help to plan: a refusal costs speed, never rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Inquiry", "nodes_of"]
+
+_log = logging.getLogger(__name__)
+
+# Data exception, feature not supported, syntax error or access rule violation: what a role
+# with few rights, a revoked catalogue or a server that only resembles PostgreSQL answers.
+_REFUSALS = ("22", "0A", "42")
+
+
+class Inquiry:
+    """Asks within the caller's transaction, which a refusal leaves usable.
+
+    Plans are made without parallel workers, as a node's rows would be those of one of them,
+    and leave out whatever the server can prove to be empty.
+
+    Args:
+        cursor: A psycopg2 cursor of a transaction that is the caller's to end.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        cursor.execute(
+            "SET LOCAL max_parallel_workers_per_gather = 0;"
+            " SET LOCAL constraint_exclusion = on;"
+            " SAVEPOINT planning"
+        )
+
+    @property
+    def server_version(self) -> int:
+        """The server's version, such as 150018 for 15.18."""
+        version: int = self._cursor.connection.info.server_version
+        return version
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]] | None:
+        """Return the rows of a statement, or ``None`` when the server refuses it.
+
+        Raises:
+            psycopg2.Error: Anything else: a lock, a time limit, a lost connection.
+        """
+        try:
+            self._cursor.execute(sql)
+        except psycopg2.Error as error:
+            if (error.pgcode or "")[:2] not in _REFUSALS:
+                raise
+            _log.info("Splits are planned without an answer (SQLSTATE %s).", error.pgcode)
+            self._cursor.execute("ROLLBACK TO SAVEPOINT planning")
+            return None
+        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
+
+    def explain(self, sql: str) -> Mapping[str, Any] | None:
+        """Return the root of a query's plan, or ``None`` when the server refuses.
+
+        Cost:
+            The server plans the query and does not run it.
+
+        Source:
+            PostgreSQL manual, EXPLAIN; members as in its JSON format.
+        """
+        rows = self.ask(f"EXPLAIN (FORMAT JSON, VERBOSE) {sql}")
+        if rows is None:
+            return None
+        root: Mapping[str, Any] = rows[0][0][0]["Plan"]
+        return root
+
+
+def nodes_of(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a node of a plan and all below it."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes_of(child)
