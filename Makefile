@@ -19,8 +19,8 @@ setup: .venv/.ready ## Make .venv with everything installed; other targets do so
 $(CURDIR)/.tools/sam/bin/sam: common/packaging/sam-constraints.txt
 	$(PYTHON) -m venv .tools/sam && .tools/sam/bin/python -m pip install --quiet --constraint $< aws-sam-cli && touch $@
 
-demo: setup ## Query a shop in a real PostgreSQL server, with explanations
-	$(BIN)/python connectors/jdbc-postgres/demo/run.py
+demo: setup ## Query a shop in a real PostgreSQL server; KEEP=1 leaves it running
+	$(BIN)/python connectors/jdbc-postgres/demo/run.py $(if $(KEEP),--keep)
 
 test: lint types $(SAM) ## Run every test, on real servers that it starts itself
 	SAM=$(SAM) $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -33,7 +33,8 @@ lint: setup ## Check style and format
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types: setup ## Check types
-	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name))) common/packaging/package.py
+	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name)))
+	$(BIN)/mypy $(wildcard common/packaging/*.py) $(wildcard connectors/*/demo/*.py) tests/bench
 
 bench: setup ## Measure speed as ratios to plain drivers, in one run
 	$(BIN)/python -m tests.bench

@@ -26,6 +26,7 @@ from athena_connectors.common.testing.engine_errors import RemoteError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.packaging.repository import CONNECTORS, ROOT, sam, template_of
 from tests.packaging.runtime_api import packaged_function, required_distributions
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     from tests.packaging.runtime_api import PackagedFunction
 
-ROOT = Path(__file__).parents[1]
-CONNECTORS = sorted(path.parent.name for path in ROOT.glob("connectors/*/template.yaml"))
 PACKAGER = ROOT / "common/packaging/package.py"
 
 HOST_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -77,10 +76,8 @@ def deployed(
     """A connector, and the package that ``sam build`` makes of it for Lambda."""
     connector: str = request.param
     folder = tmp_path_factory.mktemp("sam")
-    sam = os.environ.get("SAM") or str(ROOT / ".tools/sam/bin/sam")
-    assert Path(sam).exists(), f"There is no {sam}: run the tests by `make test`, which makes it."
-    command = [sam, "build", "--build-dir", str(folder / "build")]
-    command += ["--template", str(ROOT / "connectors" / connector / "template.yaml")]
+    command = [sam(), "build", "--build-dir", str(folder / "build")]
+    command += ["--template", str(template_of(connector))]
     environ = {**os.environ, "PYTHON": sys.executable, "SAM_CLI_TELEMETRY": "0"}
     # Where the command is called must not matter.
     run = subprocess.run(
@@ -157,7 +154,7 @@ def test_native_libraries_are_for_the_function(
     deployed: tuple[str, Path], packager: ModuleType
 ) -> None:
     connector, folder = deployed
-    target = packager.read_target(ROOT / "connectors" / connector / "template.yaml")
+    target = packager.read_target(template_of(connector))
     assert set(_native(folder).values()) == {MACHINES[target.architecture]}
 
 
@@ -296,6 +293,7 @@ def _elf(machine: int) -> bytes:
         ("lib.so", _elf(0xB7), "lib.so is for another machine"),
         ("lib.cpython-312-x86_64-linux-gnu.so", _elf(0x3E), "for another Python"),
     ],
+    ids=["of-the-runtime", "of-a-laptop", "machine", "python"],
 )
 def test_foreign_files_are_refused(
     packager: ModuleType, tmp_path: Path, name: str, content: bytes, message: str
@@ -343,6 +341,26 @@ def test_kept_libraries_are_whole(packager: ModuleType, tmp_path: Path) -> None:
     assert all((tmp_path / name).exists() for name in kept)
     packager.trim_libraries(tmp_path, keep=[])
     assert [path.name for path in _files(tmp_path)] == ["lib.so"]
+
+
+def test_python_that_starts_makes_the_bytecode(
+    packager: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "shims/python3.99"
+    real = tmp_path / "versions/3.99.1/bin/python3.99"
+    for path in (shim, real):
+        path.parent.mkdir(parents=True)
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert packager.find_interpreter("3.99") is None
+    real.symlink_to(sys.executable)
+    assert packager.find_interpreter("3.99") == str(real)
+    monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{real.parent}")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "none"))
+    assert packager.find_interpreter("3.99") == str(real)
+    assert packager.find_interpreter(HOST_PYTHON) == sys.executable
 
 
 # Running

@@ -45,7 +45,7 @@ def load(name: str) -> Any:
 
 
 def by_name(vector: dict[str, Any]) -> str:
-    return vector["name"]
+    return str(vector["name"])
 
 
 # Blocks
@@ -53,7 +53,7 @@ def by_name(vector: dict[str, Any]) -> str:
 BLOCKS = [load(f"blocks/{path.name}") for path in sorted((VECTORS / "blocks").glob("*.json"))]
 
 
-def described(field: pa.Field) -> dict[str, Any]:
+def described(field: pa.Field[Any]) -> dict[str, Any]:
     """Describe a field as the vectors do."""
     type_ = field.type
     if pa.types.is_map(type_):

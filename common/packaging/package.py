@@ -30,7 +30,7 @@ OLDEST_RUNTIME = (3, 12)
 """The runtime of 3.11 has a C library that is too old for pyarrow."""
 IN_THE_RUNTIME = frozenset({"boto3", "botocore", "s3transfer", "urllib3"})
 ON_A_LAPTOP = frozenset({"duckdb", "hypothesis", "moto", "pip", "pytest", "rich", "sqlglot"})
-NEVER_SHIPPED = ("cli",)
+NEVER_SHIPPED = ("testing", "cli")
 MACHINES = {"x86_64": ("x86_64", 0x3E), "arm64": ("aarch64", 0xB7)}
 TASK_ROOT = "/var/task"
 SHOWN = 6
@@ -158,6 +158,7 @@ def build(
     copy_sources(common, out)
     copy_sources(connector, out)
     compile_sources(out, target)
+    set_modes(out)
     check(out, target)
 
 
@@ -288,7 +289,7 @@ def compile_sources(out: Path, target: Target) -> None:
         [
             *(python, "-W", "ignore", "-m", "compileall", "-q"),
             *("--invalidation-mode", "unchecked-hash"),
-            str(out),
+            *("-s", str(out), "-p", TASK_ROOT, str(out)),
         ],
         check=False,  # some library's file may be for another Python version
         env={**environ, "PYTHONHASHSEED": "0"},

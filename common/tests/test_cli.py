@@ -104,6 +104,10 @@ def test_stats_go_to_standard_error(config: Path, capsys: pytest.CaptureFixture[
     assert "spill objects" in header
     assert [line.split()[1] for line in (first, second, total)] == ["0", "1", "all"]
     assert total.split()[2] == "3"
+    config.write_text(CONFIG.replace("splits = 2", "splits = 1"), encoding="utf-8")
+    assert run(config, "query", "select id from mem.s.t", "--stats") == 0
+    _, only = capsys.readouterr().err.splitlines()
+    assert only.split()[1:3] == ["0", "3"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NAMES = st.sampled_from(["", "a", "b", "é", "col1", 'quote"'])
-METADATA = st.none() | st.dictionaries(st.binary(max_size=4), st.binary(max_size=9), max_size=2)
+METADATA: st.SearchStrategy[Any] = st.none() | st.dictionaries(
+    st.binary(max_size=4), st.binary(max_size=9), max_size=2
+)
 both_framings = pytest.mark.parametrize("legacy", [False, True], ids=["modern", "legacy"])
 
 
@@ -136,13 +138,15 @@ def test_a_slice_is_measured_without_its_surroundings(*, legacy: bool) -> None:
 @example(rows=0)
 @example(rows=2**31 - 1)
 def test_rows_without_columns_keep_their_number(*, legacy: bool, rows: int) -> None:
-    struct = pa.StructArray.from_buffers(pa.struct([]), rows, [None], children=[])
+    struct: Any = pa.StructArray.from_buffers(pa.struct([]), rows, [None], children=[])
     batch = pa.RecordBatch.from_struct_array(struct)
     message = bytes(batch_message(batch, legacy=legacy))
     frame = read_frame(message)
     assert (frame.modern, frame.is_batch, frame.compressed) == (not legacy, True, False)
     assert len(message) == batch_message_size(batch, legacy=legacy)
-    assert pa.ipc.read_message(message).body.size > 0  # the Java reader needs a body
+    body = pa.ipc.read_message(message).body
+    assert body is not None
+    assert body.size > 0  # the Java reader needs a body
     assert read_batch_message(message, pa.schema([])).num_rows == rows
     block = encode_block(batch, legacy=legacy)
     assert (block["records"] == "") is (rows == 0)
@@ -244,7 +248,7 @@ def test_days_with_a_time_are_no_fault() -> None:
     ]
 
 
-TEXTS = {
+TEXTS: dict[str, Any] = {
     "no text": 5,
     "null": None,
     "an object": {},
@@ -263,7 +267,7 @@ def test_other_schemas_are_refused(name: str) -> None:
     if name == "without padding":
         assert TEXTS[name] != encode_schema(BATCH.schema, legacy=False)
     with pytest.raises(InvalidRequestError, match=r"^schema: "):
-        decode_schema(TEXTS[name])  # type: ignore[arg-type]
+        decode_schema(TEXTS[name])
     with pytest.raises(InvalidRequestError, match=r"^block\.schema: "):
         decode_block({"aId": "x", "schema": TEXTS[name], "records": ""})
 

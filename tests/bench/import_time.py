@@ -34,13 +34,13 @@ def run() -> dict[str, Any]:
 
 def _start(code: str) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)
     return (time.perf_counter() - started) * 1000
 
 
 def _profile() -> dict[str, float]:
     """Return what each top-level package costs by itself, what it imports not counted."""
-    output = subprocess.run(  # noqa: S603
+    output = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", f"import {_APP}"],
         check=True,
         capture_output=True,

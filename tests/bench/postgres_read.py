@@ -5,6 +5,10 @@ text, times, date, bool) and ``all13``, which adds bytea, uuid and int[]. Every 
 a fresh process, the methods take turns, ratios are taken within a round, and the medians
 of the rounds are told. Before the clock counts, all methods have to return equal values.
 The processor's time is the client's alone, all threads of it.
+
+``connector`` is the whole Lambda handler: requests decoded, rows read in one split,
+filtered, put into blocks, encrypted and uploaded to a local S3. The others only make
+record batches.
 """
 
 from __future__ import annotations
@@ -15,21 +19,26 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from athena_connectors.common.observability import SplitStats
+from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.postgres import PostgresAddress, postgres_server
+from athena_connectors.common.types import rows_without_columns
 from athena_connectors.jdbc_postgres.types import Column, Comparison
+
+from tests.bench.handler_reading import TableReading
+from tests.bench.object_sink import object_sink
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-__all__ = ["METHODS", "SCHEMA", "SELECTS", "Method", "run", "select_of"]
+__all__ = ["METHODS", "SCHEMA", "SELECTS", "Method", "Select", "run", "table_of"]
 
 _TABLE = "public.bench_read"
 _COMPARED_ROWS = 20_000
@@ -63,8 +72,8 @@ CREATE UNLOGGED TABLE {_TABLE} AS
 SELECT g AS id,
   CASE WHEN g % 97 % 20 <> 1 THEN (g * 7919 % 2000003 - 1000000)::int END AS i,
   CASE WHEN g % 89 % 20 <> 2 THEN g * 0.37::float8 END AS d,
-  CASE WHEN g % 83 % 20 <> 3
-    THEN ((g * 104729 % 10000000000 - 5000000000) / 10000.0)::numeric(18, 4) END AS n,
+  (CASE WHEN g % 83 % 20 <> 3
+    THEN (g * 104729 % 10000000000 - 5000000000) / 10000.0 END)::numeric(18, 4) AS n,
   CASE WHEN g % 79 % 10 <> 4 THEN
     CASE WHEN g % 50 = 0 THEN ''
       WHEN g % 51 = 0 THEN E'one, "two"\\n\\\\ na\u00efve \u6f22 \U0001f600'
@@ -82,31 +91,46 @@ SELECT g AS id,
 FROM generate_series(1::bigint, {{rows}}) g
 """
 
-Method = Callable[[PostgresAddress, str, list[str]], Callable[[], Iterator[pa.RecordBatch]]]
-"""Takes server, statement and columns, imports and connects; the returned function reads."""
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """What is read: some columns of the first rows, or of all.
+
+    ``spill`` leads to the S3 that takes blocks; nothing is spilled without it.
+    """
+
+    address: PostgresAddress
+    columns: list[str]
+    rows: int | None = None
+    spill: Mapping[str, str] | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([SCHEMA.field(name) for name in self.columns])
+
+    @property
+    def sql(self) -> str:
+        where = f" WHERE id <= {self.rows} ORDER BY id" if self.rows else ""
+        return f"SELECT {', '.join(self.columns)} FROM {_TABLE}{where}"
 
 
-def select_of(columns: list[str], *, rows: int | None = None) -> str:
-    """Return the statement that selects columns of the first rows, or of all."""
-    where = f" WHERE id <= {rows} ORDER BY id" if rows else ""
-    return f"SELECT {', '.join(columns)} FROM {_TABLE}{where}"
+Method = Callable[[Select], Callable[[], Iterator[pa.RecordBatch]]]
+"""Imports and connects; the returned function reads."""
 
 
-def cursor_loop(
-    address: PostgresAddress, sql: str, columns: list[str]
-) -> Callable[[], Iterator[pa.RecordBatch]]:
+def cursor_loop(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
     """Every value of a named cursor into its column's list: the plain way."""
-    schema = pa.schema([SCHEMA.field(name) for name in columns])
-    connection = address.connect(options="-c TimeZone=UTC")
+    schema = select.schema
+    connection = select.address.connect(options="-c TimeZone=UTC")
     connection.autocommit = False
 
     def batches() -> Iterator[pa.RecordBatch]:
         with connection.cursor("bench") as cursor:
             cursor.itersize = 2000
-            cursor.execute(sql)
+            cursor.execute(select.sql)
             rows = iter(cursor)
             while True:
-                lists: list[list[Any]] = [[] for _ in columns]
+                lists: list[list[Any]] = [[] for _ in schema]
                 for row in islice(rows, _BATCH_ROWS):
                     for values, value in zip(lists, row, strict=True):
                         values.append(value)
@@ -128,13 +152,11 @@ def _as_date64(array: pa.Array[Any]) -> pa.Array[Any]:
     return array.cast(pa.timestamp("ms"), safe=False).view(pa.int64()).view(pa.date64())
 
 
-def adbc(
-    address: PostgresAddress, sql: str, columns: list[str]
-) -> Callable[[], Iterator[pa.RecordBatch]]:
+def adbc(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
     """Apache's C++ driver, which reads binary COPY too, cast to the same types."""
     from adbc_driver_postgresql import dbapi  # noqa: PLC0415
 
-    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    schema, address = select.schema, select.address
     connection = dbapi.connect(
         f"postgresql://{address.user}:{address.password}@{address.host}:{address.port}"
         f"/{address.database}?options=-c%20TimeZone%3DUTC"
@@ -143,7 +165,7 @@ def adbc(
     def batches() -> Iterator[pa.RecordBatch]:
         with connection.cursor() as cursor:
             # The driver returns uuid as bytes; only the server turns all of them into text.
-            cursor.execute(sql.replace(" u,", " u::text AS u,"))
+            cursor.execute(select.sql.replace(" u,", " u::text AS u,"))
             for batch in cursor.fetch_record_batch():
                 arrays = map(_cast, batch.columns, schema.types)
                 yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
@@ -158,20 +180,17 @@ def _cast(array: pa.Array[Any], type_: pa.DataType) -> pa.Array[Any]:
     return _as_date64(array) if pa.types.is_date64(type_) else array.cast(type_)
 
 
-def reader(
-    address: PostgresAddress, sql: str, columns: list[str]
-) -> Callable[[], Iterator[pa.RecordBatch]]:
+def reader(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
     """The connector's reader alone, without the handler around it."""
     from athena_connectors.common.sql import binary_copy  # noqa: F401, PLC0415 - as the others
     from athena_connectors.jdbc_postgres.reader import read_statement  # noqa: PLC0415
 
-    connection = address.connect(options="-c TimeZone=UTC")
+    connection = select.address.connect(options="-c TimeZone=UTC")
+    columns = list(map(_column, select.columns))
 
     def batches() -> Iterator[pa.RecordBatch]:
         with connection.cursor() as cursor:
-            yield from read_statement(
-                cursor, sql, list(map(_column, columns)), table=_TABLE, stats=SplitStats()
-            )
+            yield from read_statement(cursor, select.sql, columns, table=_TABLE, stats=SplitStats())
 
     return batches
 
@@ -181,7 +200,35 @@ def _column(name: str) -> Column:
     return Column(name, decoder, decoder, arrow, "{c}", decoder, Comparison.NATIVE)
 
 
-METHODS: dict[str, Method] = {"cursor loop": cursor_loop, "adbc": adbc, "reader": reader}
+def connector(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """The whole handler, from the request's bytes to the last uploaded block.
+
+    With a place to spill, the batches tell the number of rows and hold none: fetching what
+    was uploaded is the engine's work. Without one, the reply's own rows are returned.
+    """
+    reading = TableReading(
+        select.address,
+        TableName(*_TABLE.split(".")),
+        select.columns,
+        first_rows=select.rows,
+        spill=select.spill or {},
+    )
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        if select.spill:
+            yield rows_without_columns(reading.upload())
+        else:
+            yield reading.inline().sort_by("id")
+
+    return batches
+
+
+METHODS: dict[str, Method] = {
+    "cursor loop": cursor_loop,
+    "adbc": adbc,
+    "reader": reader,
+    "connector": connector,
+}
 """What is compared, by name; the first is the baseline. All are functions of a module."""
 
 
@@ -198,33 +245,34 @@ class Cost:
 def run(rows: int = 1_000_000, *, rounds: int = _ROUNDS) -> dict[str, Any]:
     """Return for each select and method rows per second, memory and ratios to the baseline.
 
-    Expected of ``reader``: at least 5 times the rows and a fifth of the processor's time on
-    ``core10``, 8 times and an eighth on ``all13``, and 1.5 times the rows of ``adbc``.
+    Expected of ``connector``: at least 5 times the rows and a fifth of the processor's time
+    on ``core10``, 8 times and an eighth on ``all13``, and 1.5 times the rows of ``adbc``.
 
     Args:
         rows: Size of the table; 200,000 for a quick look.
         rounds: Readings of each method.
     """
-    with postgres_server() as address:
+    with postgres_server() as address, object_sink() as spill:
         address.execute(
             f"DROP TABLE IF EXISTS {_TABLE}",
             _BUILD.format(rows=rows),
             f"VACUUM (FREEZE, ANALYZE) {_TABLE}",
         )
         try:
-            return {name: _compare(address, name, rows, rounds) for name in SELECTS}
+            return {
+                name: _compare(Select(address, columns, spill=spill), rows, rounds)
+                for name, columns in SELECTS.items()
+            }
         finally:
             address.execute(f"DROP TABLE {_TABLE}")
 
 
-def _compare(address: PostgresAddress, name: str, rows: int, rounds: int) -> dict[str, Any]:
-    columns = SELECTS[name]
-    _require_equal_values(address, columns)
-    sql = select_of(columns)
+def _compare(select: Select, rows: int, rounds: int) -> dict[str, Any]:
+    _require_equal_values(replace(select, rows=_COMPARED_ROWS, spill=None))
     costs: dict[str, list[Cost]] = {method: [] for method in METHODS}
     for _ in range(rounds):
         for method, taken in costs.items():
-            taken.append(_measure(address, sql, columns, METHODS[method]))
+            taken.append(_measure(select, METHODS[method]))
             if taken[-1].rows != rows:
                 raise AssertionError(f"{method} returned {taken[-1].rows} of {rows} rows.")
     baseline = next(iter(costs.values()))
@@ -246,10 +294,9 @@ def _median(values: Iterator[float]) -> float:
     return round(statistics.median(values), 3)
 
 
-def _require_equal_values(address: PostgresAddress, columns: list[str]) -> None:
-    sql = select_of(columns, rows=_COMPARED_ROWS)
+def _require_equal_values(select: Select) -> None:
     tables = {
-        name: pa.Table.from_batches(method(address, sql, columns)()).combine_chunks()
+        name: pa.Table.from_batches(method(select)()).combine_chunks()
         for name, method in METHODS.items()
     }
     expected = next(iter(tables.values()))
@@ -258,11 +305,11 @@ def _require_equal_values(address: PostgresAddress, columns: list[str]) -> None:
             raise AssertionError(f"{name} returns other values than the baseline.")
 
 
-def _measure(address: PostgresAddress, sql: str, columns: list[str], method: Method) -> Cost:
+def _measure(select: Select, method: Method) -> Cost:
     """Return what a reading costs in a process of its own."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(address, sql, columns, method, sender))
+    process = context.Process(target=_read, args=(select, method, sender))
     process.start()
     sender.close()
     cost: Cost = receiver.recv()
@@ -270,12 +317,10 @@ def _measure(address: PostgresAddress, sql: str, columns: list[str], method: Met
     return cost
 
 
-def _read(
-    address: PostgresAddress, sql: str, columns: list[str], method: Method, sender: Connection
-) -> None:
+def _read(select: Select, method: Method, sender: Connection) -> None:
     import pyarrow.compute  # noqa: F401, PLC0415 - all methods need it
 
-    batches = method(address, sql, columns)
+    batches = method(select)
     before, memory = resource.getrusage(resource.RUSAGE_SELF), _resident_mb()
     started = time.perf_counter()
     rows = sum(batch.num_rows for batch in batches())

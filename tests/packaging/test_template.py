@@ -11,7 +11,6 @@ import os
 import subprocess
 import tomllib
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -22,13 +21,14 @@ from botocore import xform_name
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
+from tests.packaging.repository import CONNECTORS, ROOT, sam, template_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from athena_connectors.common.testing.aws import AwsAddress
 
-ROOT = Path(__file__).parents[2]
-CONNECTORS = sorted(path.parent.name for path in ROOT.glob("connectors/*/template.yaml"))
 ACCOUNT = "123456789012"
 
 OTHER_ACTIONS = {"s3:HeadBucket": "s3:ListBucket"}
@@ -100,21 +100,15 @@ def aws() -> Iterator[AwsAddress]:
 
 
 def _template(connector: str) -> Template:
-    text = json.dumps(cfn_yaml.load(str(ROOT / "connectors" / connector / "template.yaml")))
+    text = json.dumps(cfn_yaml.load(str(template_of(connector))))
     template: Template = json.loads(text)
     return template
 
 
-def _sam() -> str:
-    sam = os.environ.get("SAM") or str(ROOT / ".tools/sam/bin/sam")
-    assert Path(sam).exists(), f"There is no {sam}: run the tests by `make test`, which makes it."
-    return sam
-
-
 @pytest.mark.parametrize("connector", CONNECTORS)
 def test_lints(connector: str, tmp_path: Path) -> None:
-    template = ROOT / "connectors" / connector / "template.yaml"
-    command = [_sam(), "validate", "--lint", "--template", str(template)]
+    template = template_of(connector)
+    command = [sam(), "validate", "--lint", "--template", str(template)]
     # No region, no credentials, no telemetry, no folder of its own in the home.
     environ = {"PATH": os.defpath, "HOME": str(tmp_path), "SAM_CLI_TELEMETRY": "0"}
     run = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -7,13 +7,13 @@ import os
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pyarrow as pa
 import pytest
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.errors import (
     AccessDeniedError,
     AmbiguousNameError,
-    ConnectorError,
     InvalidRequestError,
     SchemaNotFoundError,
     TableNotFoundError,
@@ -233,24 +233,27 @@ def test_only_granted_columns_are_described(
     fresh_database: PostgresAddress, reader: PostgresAddress
 ) -> None:
     fresh_database.execute(
-        "CREATE TABLE some (a int, secret text, c int)",
+        "CREATE TABLE parts (a int, secret text, c int)",
         "CREATE TABLE none (a int)",
         "CREATE TABLE whole (a int)",
         "CREATE TABLE written (a int)",
-        f"GRANT SELECT (c, a) ON some TO {reader.user}",
+        f"GRANT SELECT (c, a) ON parts TO {reader.user}",
         f"GRANT SELECT ON whole TO {reader.user}",
         f"GRANT INSERT, UPDATE, DELETE ON written TO {reader.user}",
     )
     with asking(reader) as cursor:
-        assert list_tables(cursor, "public") == ["some", "whole"]
-        assert [column.name for column in described(cursor, "public", "some").columns] == ["a", "c"]
+        assert list_tables(cursor, "public") == ["parts", "whole"]
+        assert [column.name for column in described(cursor, "public", "parts").columns] == [
+            "a",
+            "c",
+        ]
         for name in ("none", "written"):
             with pytest.raises(AccessDeniedError, match=f"{name}.*SELECT"):
                 found(cursor, "public", name)
             with pytest.raises(AccessDeniedError, match=f"{name}.*SELECT"):
                 described(cursor, "public", name)
     with asking(fresh_database) as cursor:
-        assert list_tables(cursor, "public") == ["none", "some", "whole", "written"]
+        assert list_tables(cursor, "public") == ["none", "parts", "whole", "written"]
 
 
 def test_a_name_means_what_the_role_may_read(
@@ -580,13 +583,15 @@ def test_why_texts_of_other_encodings_are_not_compared(postgres: PostgresAddress
     with (
         made_database(postgres, "ENCODING 'LATIN1' LOCALE 'C'") as address,
         asking(address) as cursor,
-        pytest.raises(Exception, match="no equivalent in encoding"),
+        pytest.raises(psycopg2.errors.UntranslatableCharacter),
     ):
         cursor.execute("SELECT 'a' = '漢'")
-    with made_database(postgres, "ENCODING 'SQL_ASCII' LOCALE 'C'") as address:
-        with asking(address) as cursor:
-            cursor.execute("SELECT 'é' LIKE '_'")
-            assert cursor.fetchone() == (False,)
+    with (
+        made_database(postgres, "ENCODING 'SQL_ASCII' LOCALE 'C'") as address,
+        asking(address) as cursor,
+    ):
+        cursor.execute("SELECT 'é' LIKE '_'")
+        assert cursor.fetchone() == (False,)
 
 
 def test_domains_of_domains_of_arrays(fresh_database: PostgresAddress, cursor: Any) -> None:
@@ -610,9 +615,7 @@ def test_domains_of_domains_of_arrays(fresh_database: PostgresAddress, cursor: A
 
 
 def test_errors_of_the_server_are_passed_on(cursor: Any) -> None:
-    cursor.connection.cancel()
-    with pytest.raises(Exception, match="division") as raised:
+    with pytest.raises(psycopg2.errors.DivisionByZero):
         cursor.execute("SELECT 1 / 0")
-    assert not isinstance(raised.value, ConnectorError)
-    with pytest.raises(Exception, match="current transaction is aborted"):
+    with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
         list_schemas(cursor, settings_of())

@@ -8,7 +8,7 @@ import struct
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from pathlib import Path
@@ -109,9 +109,11 @@ class Case:
 
 EXTREMES = {bits: (-(2 ** (bits - 1)), -1, 0, 1, 2 ** (bits - 1) - 1) for bits in (16, 32, 64)}
 FLOATS = ("NaN", "Infinity", "-Infinity", "0", "-0", "1.1", "-1.1", "16777217", "1e-40", "1e38")
-DATES = ("0001-01-01", "9999-12-31", "0001-12-31 BC", "10000-01-01", "infinity", "-infinity")
-DATES += ("1970-01-01", "1969-12-31", "2000-01-01", "1999-12-31", "1582-10-10", "2024-02-29")
-DATES += ("4713-01-01 BC", "294276-12-31")
+DATES = (
+    *("0001-01-01", "9999-12-31", "0001-12-31 BC", "10000-01-01", "infinity", "-infinity"),
+    *("1970-01-01", "1969-12-31", "2000-01-01", "1999-12-31", "1582-10-10", "2024-02-29"),
+    *("4713-01-01 BC", "294276-12-31"),
+)
 CLOCKS = ("00:00:00", "00:00:00.000001", "00:00:00.000999", "00:00:00.001", "23:59:59.999999")
 TIMES = tuple(
     text if "infinity" in text else f"{text[:-3]} {clock} BC" if "BC" in text else f"{text} {clock}"
@@ -119,10 +121,14 @@ TIMES = tuple(
     for clock in CLOCKS
 )
 TEXTS = ("", " ", "a", "é", "漢字", "\U0001f600", "e\u0301", "\u0001", "\n\\\t'\"", "NULL", "\\N")
-NUMERICS = ("0", "0.000000", "-0.000001", "1", "-1", "9999", "10000", "99999999", "100000000")
-NUMERICS += ("999999999999.999999", "-999999999999.999999", "0.000100", "0.01", "NaN", "123456.7")
-LONG = ("0", "1234567890123456789012345678.0123456789", "NaN", "0.0000000001")
-LONG += ("-9999999999999999999999999999.9999999999", "1", "-0.5")
+NUMERICS = (
+    *("0", "0.000000", "-0.000001", "1", "-1", "9999", "10000", "99999999", "100000000"),
+    *("999999999999.999999", "-999999999999.999999", "0.000100", "0.01", "NaN", "123456.7"),
+)
+LONG = (
+    *("0", "1234567890123456789012345678.0123456789", "NaN", "0.0000000001"),
+    *("-9999999999999999999999999999.9999999999", "1", "-0.5"),
+)
 IN_YEARS = "{v} >= '0001-01-01' AND {v} < '10000-01-01'"
 MILLIS = "floor(extract(epoch FROM {v}) * 1000)::int8"
 
@@ -401,7 +407,7 @@ def await_idle(database: PostgresAddress, *, seconds: float = 2) -> None:
         time.sleep(0.01)
 
 
-ENDLESS = NUMBER.format(2_000_000_000)
+ENDLESS = "SELECT generate_series(1, 2000000000)"
 STUCK = (
     "SELECT i FROM generate_series(1, 100000) i"
     " WHERE i <= 50000 OR pg_sleep(CASE WHEN i = 50001 THEN 600 ELSE 0 END) IS NULL"
@@ -417,12 +423,36 @@ def test_closing_early_cancels_the_statement(
     for _ in range(taken):
         next(batches)
     assert statements(database)
-    started = time.monotonic()
-    batches.close()
-    await_idle(database)
-    assert time.monotonic() - started < 2
+    check_ends(batches.close, database)
     cursor.connection.rollback()
     assert column_values(read(cursor, NUMBER.format(2), INTEGER)) == [1, 2]
+
+
+def check_ends(stop: Callable[[], None], database: PostgresAddress) -> None:
+    started = time.monotonic()
+    stop()
+    await_idle(database)
+    assert time.monotonic() - started < 2
+
+
+def await_blocked(database: PostgresAddress) -> None:
+    """Wait until the server can't send more, because nobody takes what it sent."""
+    limit = time.monotonic() + 30
+    while not database.execute(
+        "SELECT FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
+        " AND datname = current_database()"
+    ):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def test_closing_early_cancels_a_statement_that_waits_for_us(
+    cursor: Any, database: PostgresAddress
+) -> None:
+    batches = read_statement(cursor, ENDLESS, [INTEGER], table="t", stats=SplitStats())
+    next(batches)
+    await_blocked(database)
+    check_ends(batches.close, database)
 
 
 def test_an_iterator_that_is_dropped_cancels_the_statement(
@@ -481,7 +511,7 @@ def test_a_statement_that_is_refused_is_an_error(cursor: Any) -> None:
 def test_a_value_that_does_not_fit_ends_statement_and_rows(
     cursor: Any, database: PostgresAddress
 ) -> None:
-    sql = "SELECT CASE i WHEN 20000 THEN 1000 ELSE 999 END::numeric FROM generate_series(1, 2e9) i"
+    sql = f"SELECT CASE i WHEN 20000 THEN 1000 ELSE 999 END::numeric FROM ({ENDLESS}) t(i)"
     batches = read_statement(
         cursor, sql, [column("numeric", pa.decimal128(3, 0))], table="shop.t", stats=SplitStats()
     )
@@ -582,8 +612,34 @@ def test_a_malformed_answer_cancels_and_tells_so(caplog: pytest.LogCaptureFixtur
     assert "could not be cancelled: the server is gone" in caplog.text
 
 
+class Deaf(Replay):
+    """A server that goes on sending, cancelled or not."""
+
+    def copy_expert(self, sql: str, file: Any) -> None:
+        file.write(START + ROW)
+        while True:
+            file.write(ROW)
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+def test_a_server_that_does_not_hear_is_left_alone_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_DRAIN_SECONDS", 0.2)
+    deaf = Deaf([])
+    batches = read_statement(deaf, "SELECT i", [INTEGER], table="t", stats=SplitStats())
+    next(batches)
+    batches.close()
+    assert deaf.cancelled
+
+
+def test_an_answer_that_ends_before_it_is_cancelled_is_no_success() -> None:
+    text = column("text", pa.string())
+    replay = Replay([START + struct.pack(">hi", 1, 1) + b"\xff", b"\0\1" + bytes(4), b"\xff\xff"])
+    with pytest.raises(DataConversionError):
+        read(replay, "SELECT i", text, batch_rows=1)
+
+
 def test_the_default_batch_is_what_was_measured(cursor: Any) -> None:
     batches = read(cursor, NUMBER.format(reader.DEFAULT_BATCH_ROWS + 1), INTEGER)
     assert [batch.num_rows for batch in batches] == [16_384, 1]
-    with suppress(StopIteration):
-        assert batches

@@ -11,15 +11,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
 from athena_connectors.common.errors import ColumnNotFoundError
 from athena_connectors.common.limits import RowLimit, TopN
 from athena_connectors.common.residual import compile_residual
-from athena_connectors.common.types import cast_batch
+from athena_connectors.common.types import cast_batch, rows_without_columns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
+    import pyarrow as pa
     from athena_connectors.common.connector import Connector, Pushdown, Scan
     from athena_connectors.common.deadline import ReadGuard
     from athena_connectors.common.protocol.messages import Split
@@ -186,9 +186,3 @@ def _narrow(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     if len(schema) == 0:
         return rows_without_columns(batch.num_rows)
     return batch.select(range(len(schema)))
-
-
-def rows_without_columns(count: int) -> pa.RecordBatch:
-    """Return a batch of so many rows and no column, as ``count(*)`` wants it."""
-    empty = pa.StructArray.from_buffers(pa.struct([]), count, [None], children=[])
-    return pa.RecordBatch.from_struct_array(empty)

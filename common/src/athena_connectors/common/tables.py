@@ -67,10 +67,8 @@ class Table:
 
     def source_schema(self, requested: pa.Schema) -> pa.Schema:
         """Return a requested schema with the source's names and the request's types."""
-        return pa.schema(
-            [field.with_name(self.source_column(field.name)) for field in requested],
-            metadata=requested.metadata,
-        )
+        fields = [field.with_name(self.source_column(field.name)) for field in requested]
+        return pa.schema(fields).with_metadata(requested.metadata)
 
     def source_constraints(self, constraints: Constraints) -> Constraints:
         """Return constraints with the source's names in place of the engine's."""
@@ -153,8 +151,7 @@ def _table(name: TableName, told: pa.Schema | TableDescription) -> Table:
         [
             pa.field(shown, engine_type(field.type), metadata=field.metadata)
             for shown, field in zip(exposed_names(schema.names), schema, strict=True)
-        ],
-        metadata=schema.metadata,
-    )
+        ]
+    ).with_metadata(schema.metadata)
     check_schema(exposed, table=str(name))
     return Table(name, description, exposed)

@@ -17,15 +17,13 @@ import pyarrow as pa
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedTypeError
 from athena_connectors.common.protocol.columnless import COLUMNLESS_SIZE, columnless_message
 from athena_connectors.common.protocol.members import (
-    FAULTS,
     Form,
     MemberError,
     Node,
     decode_base64,
     encode_base64,
-    member_of,
+    read_member,
     read_whole,
-    within,
 )
 from athena_connectors.common.protocol.storage import check_values
 
@@ -253,15 +251,11 @@ def _parse_schema(node: Node) -> pa.Schema:
 
 
 def _read_block(node: Node) -> pa.RecordBatch:
-    try:
-        schema = _read_schema(member_of(node, "schema"))
-    except FAULTS as error:
-        raise within("schema", error) from error.__cause__
-    records = member_of(node, "records")
-    try:
-        return _read_records(records, schema)
-    except FAULTS as error:
-        raise within("records", error) from error.__cause__
+    schema = read_member(node, "schema", SCHEMA)
+    records: pa.RecordBatch = read_member(
+        node, "records", Form(lambda text: _read_records(text, schema))
+    )
+    return records
 
 
 def _read_records(node: Node, schema: pa.Schema) -> pa.RecordBatch:

@@ -9,7 +9,6 @@ Source: wire protocol, sections 2 to 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from athena_connectors.common.errors import InternalError, InvalidRequestError
@@ -25,6 +24,8 @@ from athena_connectors.common.protocol.members import (
 from athena_connectors.common.protocol.message_forms import REQUESTS, RESPONSES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from athena_connectors.common.protocol.messages import Request, Response
 
 __all__ = [
@@ -84,7 +85,7 @@ def request_version(event: Mapping[str, Any]) -> int:
         Wire protocol, sections 2.4 and 2.5.
     """
     constraints = event.get("constraints") if isinstance(event, dict) else None
-    if not isinstance(constraints, Mapping):
+    if not isinstance(constraints, dict):
         return UNDECIDED_SERDE
     for member, version in _TELLING_MEMBERS.items():
         if member in constraints:
@@ -105,7 +106,7 @@ _TELLING_MEMBERS = {
 def _schema_texts(event: Mapping[str, Any]) -> list[Node]:
     """Return the encoded schemas of a message, some of which may be anything."""
     blocks = [event.get(name) for name in ("partitions", "inputRecords", "records")]
-    schemas = [block.get("schema") for block in blocks if isinstance(block, Mapping)]
+    schemas = [block.get("schema") for block in blocks if isinstance(block, dict)]
     return [*(event.get(name) for name in ("schema", "outputSchema")), *schemas]
 
 
@@ -157,10 +158,10 @@ _OLD_VALUE_SETS = ("equatable", "sortable", "allOrNone")
 def _is_serde_1(node: Mapping[str, Any]) -> bool:
     """Recognise what later versions spell otherwise, before half of it is passed over."""
     identity, constraints = node.get("identity"), node.get("constraints")
-    if isinstance(identity, Mapping) and ("principalTags" in identity or "iamGroups" in identity):
+    if isinstance(identity, dict) and ("principalTags" in identity or "iamGroups" in identity):
         return True
-    if any(isinstance(text, Mapping) for text in _schema_texts(node)):
+    if any(isinstance(text, dict) and "schema" in text for text in _schema_texts(node)):
         return True
-    summary = constraints.get("summary") if isinstance(constraints, Mapping) else None
-    sets = summary.values() if isinstance(summary, Mapping) else ()
-    return any(isinstance(item, Mapping) and item.get("@type") in _OLD_VALUE_SETS for item in sets)
+    summary = constraints.get("summary") if isinstance(constraints, dict) else None
+    sets = summary.values() if isinstance(summary, dict) else ()
+    return any(isinstance(item, dict) and item.get("@type") in _OLD_VALUE_SETS for item in sets)

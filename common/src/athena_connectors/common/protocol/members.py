@@ -203,6 +203,8 @@ def object_of(
         return class_(**parts)
 
     def write(value: Any, serde: int) -> Node:
+        if isinstance(class_, type) and not isinstance(value, class_):
+            raise MemberError(f"is no {class_.__name__}.")
         node = {} if kind is None else {"@type": kind}
         for name, form in members.items():
             if form.since <= serde:

@@ -29,6 +29,7 @@ from athena_connectors.common.protocol.members import (
     Node,
     decode_base64,
     member_of,
+    read_member,
     within,
 )
 from athena_connectors.common.protocol.storage import physical_array, physical_values
@@ -167,6 +168,7 @@ def check_unused(node: Node) -> None:
     Raises:
         MemberError: It is no block, or has several rows.
     """
+    read_member(node, "schema", SCHEMA)
     if member_of(node, "records") != "":
         _check_rows(BLOCK.read(node))
 

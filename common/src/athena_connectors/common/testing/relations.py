@@ -8,6 +8,7 @@ what they mean in Athena; a column that was not read fails the query if it is lo
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -56,7 +57,7 @@ def create_relation(
         batches: The rows, with the columns that were read in engine types; may have none.
         rows: Their number; counts when there is no column.
     """
-    types = _duckdb_types(connection, sql_schema(schema))
+    types = _duckdb_types(sql_schema(schema))
     read = set(batches[0].schema.names) if batches else set()
     columns = ", ".join(
         _quoted(column)
@@ -80,10 +81,13 @@ def looks_at_unread(error: Exception) -> bool:
     return _UNREAD in str(error)
 
 
-def _duckdb_types(connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> dict[str, str]:
-    connection.register("athena_types", schema.empty_table())
-    rows = connection.execute("DESCRIBE athena_types").fetchall()
-    connection.unregister("athena_types")
+@lru_cache(maxsize=64)
+def _duckdb_types(schema: pa.Schema) -> dict[str, str]:
+    import duckdb  # noqa: PLC0415
+
+    with duckdb.connect(":memory:") as connection:
+        connection.register("athena_types", schema.empty_table())
+        rows = connection.execute("DESCRIBE athena_types").fetchall()
     return {row[0]: row[1] for row in rows}
 
 

@@ -70,6 +70,7 @@ class Candidate:
         type: Its type with its collation, as SQL.
         nullable: Whether a row may have no value.
         indexed: Whether an index knows its smallest and its largest value.
+        used: Whether the rows are found by an index on it in any case.
         chosen: Whether the settings name it.
     """
 
@@ -77,6 +78,7 @@ class Candidate:
     type: str
     nullable: bool
     indexed: bool
+    used: bool
     chosen: bool
 
     @property
@@ -172,8 +174,12 @@ def _statistics_cut(
         candidate,
         tuple(value for _, value in chosen),
         largest=max(high - low for low, high in pairwise(ends)),
-        scattered=correlation is not None and abs(correlation) < _ORDERED,
+        scattered=_is_scattered(correlation) and not candidate.used,
     )
+
+
+def _is_scattered(correlation: float | None) -> bool:
+    return correlation is not None and abs(correlation) < _ORDERED
 
 
 def _usable(places: Iterable[_Place]) -> list[_Place]:

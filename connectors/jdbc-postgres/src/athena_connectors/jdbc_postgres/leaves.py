@@ -7,7 +7,7 @@ the rows that reading the table gives; otherwise the table is read.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from athena_connectors.jdbc_postgres.inquiry import nodes_of
@@ -38,7 +38,7 @@ WITH RECURSIVE root AS (
 )
 SELECT c.oid, n.nspname, c.relname, c.relkind,
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-    row_security_active(c.oid), a.amname IS NOT DISTINCT FROM 'heap'
+    row_security_active(c.oid), a.amname IS NOT DISTINCT FROM 'heap', c.reltuples
 FROM member JOIN pg_catalog.pg_class AS c ON c.oid = member.oid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_am AS a ON a.oid = c.relam
@@ -76,6 +76,7 @@ class Member:
         readable: Whether the role may read all of its columns by its own name.
         filtered: Whether row security leaves out rows for the role.
         heap: Whether its rows lie in pages of the server's own format.
+        rows: Rows at the last ANALYZE; less than 1 if there was none.
     """
 
     oid: int
@@ -85,6 +86,7 @@ class Member:
     readable: bool
     filtered: bool
     heap: bool
+    rows: float
 
     @property
     def is_partitioned(self) -> bool:
@@ -157,8 +159,20 @@ def members_of(inquiry: Inquiry, relation: Relation) -> tuple[Member, ...]:
     """
     sql = _MEMBERS.format(schema=quoted(relation.schema), name=quoted(relation.name))
     rows = inquiry.ask(sql) or []
-    # What was dropped a moment ago has no rights: NULL.
-    return tuple(Member(*row[:4], *map(bool, row[4:])) for row in rows)
+    return tuple(
+        Member(
+            oid,
+            schema,
+            name,
+            kind,
+            # What was dropped a moment ago has no rights: NULL.
+            readable=bool(readable),
+            filtered=bool(filtered),
+            heap=heap,
+            rows=count,
+        )
+        for oid, schema, name, kind, readable, filtered, heap, count in rows
+    )
 
 
 def outlook(inquiry: Inquiry, member: Member, where: str = "") -> Outlook | None:
@@ -197,7 +211,8 @@ def units_of(
         return ()
     inherited = len(members) > 1 or table.is_partitioned
     part = narrowed.total if narrowed else None
-    return (_unit(table, whole.total, part, only=False, inherited=inherited),)
+    total = _with_hidden_rows(members, whole.total)
+    return (_unit(table, total, part, only=False, inherited=inherited),)
 
 
 def _are_read_apart(members: Sequence[Member], whole: Outlook) -> bool:
@@ -206,6 +221,17 @@ def _are_read_apart(members: Sequence[Member], whole: Outlook) -> bool:
     return whole.scans is not None and all(
         (member.readable or member.is_partitioned) and not member.filtered for member in members
     )
+
+
+def _with_hidden_rows(members: Sequence[Member], total: Estimate) -> Estimate:
+    """Return an estimate that counts rows that row security will leave out.
+
+    They are looked at as well, and how many pass a policy is mostly a wild guess.
+    """
+    if not any(member.filtered for member in members):
+        return total
+    rows = sum(max(0, member.rows) for member in members if not member.is_partitioned)
+    return replace(total, rows=max(total.rows, round(rows)))
 
 
 def _leaf_units(

@@ -373,7 +373,7 @@ def _columns(
             row.source_type,
             type_,
             options=options,
-            collation=collations.get(row.collation, Comparison.TEXT_CAST),
+            collation=collations.get(row.collation, Comparison.TEXT_FOLDED),
             nullable=row.number not in sure,
         )
         for row, type_ in zip(rows, types, strict=True)

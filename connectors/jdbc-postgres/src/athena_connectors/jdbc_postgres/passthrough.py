@@ -129,7 +129,7 @@ def normalise(query: str) -> str:
         UnsupportedOperationError: It is of a kind that can't stand in FROM.
     """
     kept = _single_statement(_tokens(query))
-    words = [token.text.upper() for token in kept if token.text != "("]
+    words = [token.text.upper() for token in kept if token.text not in ("(", ")")]
     if not words:
         raise InvalidRequestError("The native query is empty.", hint=_ONLY_READS)
     if words[0] not in _READING:
@@ -184,7 +184,7 @@ def describe_query(cursor: Any, query: str, settings: Settings) -> Relation:
     """Return the columns of a query's result, which is not computed.
 
     Names that occur several times get ``_1``, ``_2`` and so on from the second on. Texts
-    may have any collation or none, so they are compared as the bytes they are.
+    may have any collation, which is not told.
 
     Args:
         cursor: A psycopg2 cursor inside of a transaction that is READ ONLY.

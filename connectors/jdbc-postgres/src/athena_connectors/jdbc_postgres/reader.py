@@ -36,6 +36,9 @@ MAX_CHUNK_BYTES = 4 << 20
 
 _COUNT_BATCH_ROWS = 1_000_000_000
 
+_DRAIN_SECONDS = 2.0
+"""How long a server may go on sending rows of a statement that was cancelled."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -156,6 +159,7 @@ class _Copy:
         self._decoder = decoder
         self._batch_rows = batch_rows
         self._table = table
+        self._failure: BaseException | None = None
 
     def run(self, emit: Callable[[_Chunk], None]) -> None:
         """Run the statement and emit each chunk."""
@@ -164,10 +168,9 @@ class _Copy:
         try:
             self._cursor.copy_expert(self._sql, _Sink(collector.send))
         except psycopg2.Error:
+            self._raise_failure()
             raise
-        except BaseException:
-            self.cancel()  # the server would go on sending, and a rollback take it all
-            raise
+        self._raise_failure()
         with suppress(StopIteration):
             collector.throw(_Finished)
         if not self._decoder.ended:
@@ -178,11 +181,17 @@ class _Copy:
             )
 
     def cancel(self) -> None:
-        """Let the server end the statement; safe from any thread."""
+        """Let the server end the statement, if it can be told; safe from any thread."""
         try:
             self._cursor.connection.cancel()
         except psycopg2.Error as error:
             _log.warning("The statement on %s could not be cancelled: %s", self._table, error)
+
+    def _raise_failure(self) -> None:
+        """Raise why the statement was cancelled, if it was because of its rows."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure from None
 
     def _collect(self, emit: Callable[[_Chunk], None]) -> Generator[None, bytes]:
         """Take one row at each ``send``; when finished, what is left is the last chunk.
@@ -204,12 +213,29 @@ class _Copy:
                         break
             except _Finished:
                 ended = True
-            if rows:
-                received = time.perf_counter()
-                count, arrays = self._decoder.decode(rows)
-                converted = time.perf_counter()
-                emit(_Chunk(count, arrays, size, received - started, converted - received))
-                started = time.perf_counter()
+            try:
+                if rows:
+                    emit(self._chunk(rows, size, started=started))
+            except BaseException as failure:
+                if ended:
+                    raise
+                self._failure = failure
+                self.cancel()
+                yield from self._drain()
+            started = time.perf_counter()
+
+    def _chunk(self, rows: list[bytes], size: int, *, started: float) -> _Chunk:
+        received = time.perf_counter()
+        count, arrays = self._decoder.decode(rows)
+        converted = time.perf_counter()
+        return _Chunk(count, arrays, size, received - started, converted - received)
+
+    def _drain(self) -> Generator[None, bytes]:
+        """Drop rows, because a server that waits to send does not hear that it is cancelled."""
+        limit = time.monotonic() + _DRAIN_SECONDS
+        while time.monotonic() < limit:
+            yield
+        self._raise_failure()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ SELECT a.attname, n.nspname, t.typname,
         WHERE v.conrelid = a.attrelid AND v.contype = 'n' AND NOT v.convalidated
             AND v.conkey = ARRAY[a.attnum]
     ),
-    indexed.rank IS NOT NULL, {chosen}
+    indexed.rank, {chosen}
 FROM typed
     JOIN pg_catalog.pg_type AS t ON t.oid = typed.type AND t.typtype <> 'd'
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -116,7 +116,7 @@ def _candidates(inquiry: Inquiry, unit: Unit, column: str | None) -> list[Candid
 
 
 def _candidate(unit: Unit, row: Sequence[Any]) -> Candidate:
-    column, schema, name, operators, collation_schema, collation, not_null, indexed, chosen = row
+    column, schema, name, operators, collation_schema, collation, not_null, rank, chosen = row
     key = Key(column, schema, name, operators)
     collate = (
         f" COLLATE {identifier(collation_schema)}.{identifier(collation)}" if collation else ""
@@ -129,7 +129,8 @@ def _candidate(unit: Unit, row: Sequence[Any]) -> Candidate:
         key.type_sql() + collate,
         nullable=not (not_null and trusted),
         # The index of a table that others inherit from knows of its own rows alone.
-        indexed=indexed and (partitioned or not unit.inherited),
+        indexed=rank is not None and (partitioned or not unit.inherited),
+        used=rank == 0,
         chosen=chosen,
     )
 

@@ -216,7 +216,7 @@ def column_of(
     type_: ServerType,
     *,
     options: TypeOptions,
-    collation: Comparison = Comparison.TEXT_CAST,
+    collation: Comparison = Comparison.TEXT_FOLDED,
     nullable: bool = True,
 ) -> Column:
     """Return how a column is read and compared.
@@ -226,7 +226,8 @@ def column_of(
         source_type: As ``format_type`` writes it.
         type_: Its type.
         options: What else the mapping depends on.
-        collation: How the column's collation compares, if it has one.
+        collation: How the column's collation compares; what is said of an unknown one is
+            true of all.
         nullable: False only where the server makes sure that there is no NULL.
     """
     rule = rule_of(type_, options)

@@ -1,0 +1,87 @@
+"""Runs every benchmark and compares each figure with what is wanted of it.
+
+Figures are ratios to a baseline of the same run, so they mean the same on any machine;
+only memory and the time of an import are absolute. ``--quick`` takes smaller tables. The
+exit status is 1 if a figure misses its mark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any, NamedTuple
+
+from tests.bench import import_time, memory, postgres_read, residual, spill
+
+
+class Mark(NamedTuple):
+    """One figure and what is wanted of it."""
+
+    name: str
+    figure: float
+    wanted: float
+    at_most: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.figure <= self.wanted if self.at_most else self.figure >= self.wanted
+
+    def __str__(self) -> str:
+        verdict = "met" if self.met else "MISSED"
+        bound = "at most" if self.at_most else "at least"
+        return f"{self.name:<58}{self.figure:>10.2f}   {bound} {self.wanted:g}: {verdict}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmarks; tell them as JSON on standard output, as a table on the other."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller tables, fewer rounds")
+    quick = parser.parse_args(argv).quick
+    results: dict[str, Any] = {}
+    for name, measure in (
+        ("import", import_time.run),
+        ("residual", residual.run),
+        ("spill", spill.run),
+        ("read", lambda: postgres_read.run(200_000, rounds=1) if quick else postgres_read.run()),
+        ("memory", lambda: memory.run(400) if quick else memory.run()),
+    ):
+        _say(f"{name} ...")
+        results[name] = measure()
+    marks = _marks(results)
+    print(json.dumps(results, indent=2))  # noqa: T201
+    _say(postgres_read.table_of(results["read"]))
+    for mark in marks:
+        _say(str(mark))
+    return 0 if all(mark.met for mark in marks) else 1
+
+
+def _marks(results: dict[str, Any]) -> list[Mark]:
+    marks = []
+    for select, least in (("core10", 5), ("all13", 8)):
+        connector, adbc = results["read"][select]["connector"], results["read"][select]["adbc"]
+        faster = connector["rows_per_second"] / adbc["rows_per_second"]
+        marks += [
+            Mark(f"{select}: rows/s to a psycopg2 cursor", connector["x_rows_per_second"], least),
+            Mark(f"{select}: CPU of a psycopg2 cursor to ours", connector["x_cpu"], least),
+            Mark(f"{select}: rows/s to adbc-driver-postgresql", faster, 1.5),
+        ]
+    uploads, peak = results["spill"], results["memory"]
+    return [
+        *marks,
+        Mark("residual: speed to a Python loop", results["residual"]["ratio"], 25),
+        Mark("spill: time to its three steps", uploads["overhead"], 2, at_most=True),
+        Mark("spill: uploads beside reading", uploads["overlap"], 1.5),
+        Mark("spill: growth for four times the rows", uploads["memory_growth"], 1.5, at_most=True),
+        Mark("memory: peak for the large table, MB", peak["peak_mb"], 400, at_most=True),
+        Mark("memory: growth to a quarter of it", peak["growth"], 1.1, at_most=True),
+        Mark("import of app, ms", results["import"]["import_ms"], 350, at_most=True),
+    ]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
