@@ -5,7 +5,7 @@ CONNECTORS := $(patsubst connectors/%/pyproject.toml,%,$(wildcard connectors/*/p
 SAM ?= $(CURDIR)/.tools/sam/bin/sam
 export SAM_CLI_TELEMETRY = 0
 
-.PHONY: help setup demo test lint types bench new-connector
+.PHONY: help setup demo test lint types docs bench new-connector
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: setup ## Check style and format
 types: setup ## Check types
 	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name)))
 	$(BIN)/mypy $(wildcard common/packaging/*.py) $(wildcard connectors/*/demo/*.py) tests/bench
+
+docs: setup ## Write the generated parts of the documents
+	$(BIN)/python -m tests.documents
 
 bench: setup ## Measure speed as ratios to plain drivers, in one run
 	$(BIN)/python -m tests.bench

@@ -20,7 +20,7 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.paging import encode_name_token
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.jdbc_postgres.catalogue import Declaration, resolve_types
+from athena_connectors.jdbc_postgres.catalogue import Declaration, _Collation, resolve_types
 from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.metadata import (
     describe,
@@ -86,6 +86,10 @@ def reader(fresh_database: PostgresAddress) -> Iterator[PostgresAddress]:
     fresh_database.execute(f"DROP ROLE IF EXISTS {name}", f"CREATE ROLE {name} LOGIN PASSWORD 'p'")
     yield fresh_database.of_user(name, "p")
     fresh_database.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def version_of(address: PostgresAddress) -> int:
+    return int(address.execute("SHOW server_version_num")[0][0])
 
 
 def described(cursor: Any, schema: str, table: str, **settings: str) -> Relation:
@@ -304,7 +308,9 @@ def test_rights_that_are_only_nice_to_have(
         Comparison.TEXT_FOLDED,
         Comparison.TEXT_C,
     ]
-    assert [before.columns[0].nullable, after.columns[0].nullable] == [False, True]
+    # From server 18 on the constraints have to be looked at.
+    unsure = version_of(fresh_database) >= 180_000
+    assert [before.columns[0].nullable, after.columns[0].nullable] == [False, unsure]
 
 
 # Names
@@ -492,8 +498,12 @@ def test_a_not_null_that_was_never_checked_does_not_count(
     fresh_database.execute(
         "CREATE TABLE t (a int, b int NOT NULL)", "INSERT INTO t VALUES (NULL, 1)"
     )
-    # From server 18 on; what else makes such a column is not known.
-    fresh_database.execute("ALTER TABLE t ADD CONSTRAINT later NOT NULL a NOT VALID")
+    unchecked = "ALTER TABLE t ADD CONSTRAINT later NOT NULL a NOT VALID"
+    if version_of(fresh_database) < 180_000:
+        with pytest.raises(psycopg2.errors.SyntaxError):
+            fresh_database.execute(unchecked)
+    else:
+        fresh_database.execute(unchecked)
     assert [column.nullable for column in described(cursor, "public", "t").columns] == [True, False]
 
 
@@ -521,36 +531,69 @@ def test_views_keep_modifiers_and_collations(fresh_database: PostgresAddress, cu
         ("LOCALE_PROVIDER libc LOCALE 'C'", Comparison.TEXT_C),
         ("LOCALE_PROVIDER libc LOCALE 'C.UTF-8'", Comparison.TEXT_C),
         ("LOCALE_PROVIDER libc LOCALE 'en_US.UTF-8'", Comparison.TEXT_DETERMINISTIC),
-        (
-            "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'en_US.UTF-8'",
-            Comparison.TEXT_C,
-        ),
     ],
 )
 def test_the_databases_own_collation(
     postgres: PostgresAddress, making: str, expected: Comparison
 ) -> None:
     with made_database(postgres, f"ENCODING 'UTF8' {making}") as address:
-        address.execute("CREATE TABLE t (a text, b varchar(5), c name)")
-        with asking(address) as cursor:
-            found = [column.comparison for column in described(cursor, "public", "t").columns]
-    assert found == [expected, expected, Comparison.TEXT_CAST]
+        assert compared_by_default(address) == [expected, expected, Comparison.TEXT_CAST]
+
+
+def test_a_database_without_a_locale_of_the_system(postgres: PostgresAddress) -> None:
+    making = "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'en_US.UTF-8'"
+    if version_of(postgres) < 170_000:
+        with pytest.raises(psycopg2.errors.SyntaxError), made_database(postgres, making):
+            pass
+    else:
+        with made_database(postgres, making) as address:
+            assert compared_by_default(address)[0] is Comparison.TEXT_C
+
+
+def compared_by_default(address: PostgresAddress) -> list[Comparison]:
+    address.execute("CREATE TABLE t (a text, b varchar(5), c name)")
+    with asking(address) as cursor:
+        return [column.comparison for column in described(cursor, "public", "t").columns]
+
+
+@pytest.mark.parametrize(
+    ("collation", "expected"),
+    [
+        (("c", "C"), Comparison.TEXT_C),
+        (("c", "POSIX"), Comparison.TEXT_C),
+        (("c", "C.utf8"), Comparison.TEXT_C),
+        (("c", "en_US.UTF-8"), Comparison.TEXT_DETERMINISTIC),
+        (("c", None), Comparison.TEXT_DETERMINISTIC),
+        (("b", "C.UTF-8"), Comparison.TEXT_C),
+        (("b", "PG_UNICODE_FAST"), Comparison.TEXT_C),
+        (("i", "C"), Comparison.TEXT_DETERMINISTIC),
+        (("i", "und-u-ks-level2", True), Comparison.TEXT_DETERMINISTIC),
+        (("i", "und-u-ks-level2", False), Comparison.TEXT_FOLDED),
+        (("c", "C", False), Comparison.TEXT_FOLDED),
+    ],
+)
+def test_what_a_collation_does(collation: tuple[Any, ...], expected: Comparison) -> None:
+    assert _Collation(*collation).comparison is expected
 
 
 def test_collations_of_the_server(fresh_database: PostgresAddress, cursor: Any) -> None:
-    names = {
-        "C": Comparison.TEXT_C,
-        "POSIX": Comparison.TEXT_C,
-        "ucs_basic": Comparison.TEXT_C,
-        "pg_c_utf8": Comparison.TEXT_C,
-        "pg_unicode_fast": Comparison.TEXT_C,
-        "C.utf8": Comparison.TEXT_C,
-        fresh_database.create_linguistic_collation(): Comparison.TEXT_DETERMINISTIC,
-    }
+    byte_ordered = ["C", "POSIX", "ucs_basic", "C.utf8", "pg_c_utf8", "pg_unicode_fast"]
+    linguistic = fresh_database.create_linguistic_collation()
+    cursor.execute(
+        "SELECT collname FROM pg_collation WHERE collname = ANY(%s)", ([*byte_ordered, linguistic],)
+    )
+    names = [name for (name,) in cursor.fetchall()]
+    cursor.connection.rollback()
+    assert {"C", "POSIX", "ucs_basic", linguistic} <= set(names)
     columns = ", ".join(f'"{name}" text COLLATE "{name}"' for name in names)
     fresh_database.execute(f"CREATE TABLE t ({columns})")
-    columns_found = described(cursor, "public", "t").columns
-    assert {column.name: column.comparison for column in columns_found} == names
+    compared = {
+        column.name: column.comparison for column in described(cursor, "public", "t").columns
+    }
+    assert compared == {
+        name: Comparison.TEXT_C if name in byte_ordered else Comparison.TEXT_DETERMINISTIC
+        for name in names
+    }
 
 
 @contextmanager

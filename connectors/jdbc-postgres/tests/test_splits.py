@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,9 +50,25 @@ class Shop:
 
     def __init__(self, address: PostgresAddress) -> None:
         self.address = address
+        self._connection = address.connect()
+        target = parse_connection_string(
+            address.connection_string, engine="postgres", catalog="shop"
+        )
+        self._client = Client(target, load_settings(Settings, {}), secrets=None, environ={})
+
+    def close(self) -> None:
+        self._connection.close()
+        self._client.close()
+
+    def cursor(self) -> AbstractContextManager[Any]:
+        """Return the transaction of a client."""
+        return self._client.transaction()
 
     def run(self, *statements: str) -> list[tuple[Any, ...]]:
-        return self.address.execute(*statements)
+        with self._connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
 
     def relation(self, table: str, schema: str = "public") -> Relation:
         rows = self.run(
@@ -85,31 +101,6 @@ class Shop:
                 cursor, relation, settings=chosen, where=where, limit=limit, ordered=ordered
             )
         return Planned(self, layout, where)
-
-    def cursor(self) -> Any:
-        target = parse_connection_string(
-            self.address.connection_string, engine="postgres", catalog="shop"
-        )
-        client = Client(target, load_settings(Settings, {}), secrets=None, environ={})
-        return _Session(client)
-
-    def of_user(self, user: str) -> Shop:
-        return Shop(self.address.of_user(user, "p"))
-
-
-class _Session:
-    """A transaction of a client that is closed with it."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._transaction = client.transaction()
-
-    def __enter__(self) -> Any:
-        return self._transaction.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        with closing(self._client):
-            self._transaction.__exit__(*error)
 
 
 class Planned(NamedTuple):
@@ -156,9 +147,10 @@ class Planned(NamedTuple):
         return [len(part) for part in parts]
 
 
-@pytest.fixture
-def shop(database: PostgresAddress) -> Shop:
-    return Shop(database)
+@pytest.fixture(scope="module")
+def shop(database: PostgresAddress) -> Iterator[Shop]:
+    with closing(Shop(database)) as shop:
+        yield shop
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +189,13 @@ def role(database: PostgresAddress) -> Iterator[str]:
     )
     yield name
     database.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def user(database: PostgresAddress, role: str) -> Iterator[Shop]:
+    """The same database, as that role sees it."""
+    with closing(Shop(database.of_user(role, "p"))) as shop:
+        yield shop
 
 
 # Keys
@@ -965,6 +964,26 @@ def test_inheritance(shop: Shop) -> None:
     shop.plan("city", limit=7).check("city", splits=1)
 
 
+def test_plans_have_no_parallel_workers(fresh_database: PostgresAddress) -> None:
+    fresh_database.execute(
+        *(
+            f"ALTER DATABASE {fresh_database.database} SET {name} = 0"
+            for name in (
+                "parallel_setup_cost",
+                "parallel_tuple_cost",
+                "min_parallel_table_scan_size",
+            )
+        )
+    )
+    with closing(Shop(fresh_database)) as shop:
+        names = make_partitions(shop, "parallel", "list")
+        (plans,) = shop.run("EXPLAIN (FORMAT JSON) SELECT 1 FROM parallel")
+        assert "Gather" in str(plans)
+        planned = shop.plan("parallel")
+        planned.check("parallel")
+        assert {source.name for source in planned.sources} == set(names)
+
+
 # Rights
 
 
@@ -985,27 +1004,29 @@ def grown_parent(shop: Shop, table: str) -> None:
     )
 
 
-def test_rights_on_the_parent_alone(shop: Shop, role: str) -> None:
+def test_rights_on_the_parent_alone(shop: Shop, user: Shop, role: str) -> None:
     make_partitions(shop, "guarded", "range")
     grown_parent(shop, "guarded_parent")
     shop.run(f"GRANT SELECT ON guarded, guarded_parent TO {role}")
     for table in ("guarded", "guarded_parent"):
-        planned = shop.of_user(role).plan(table)
+        planned = user.plan(table)
         planned.check(table)
         assert set(constants(planned)) == {("*", "*")}
-        planned = shop.of_user(role).plan(table, where="k < 100")
+        planned = user.plan(table, where="k < 100")
         planned.check(table)
         assert set(constants(planned)) == {("*", "*")}
     shop.run("CREATE INDEX ON guarded (k)")
-    planned = shop.of_user(role).plan("guarded")
+    planned = user.plan("guarded")
     planned.check("guarded", splits=10)
     assert planned.columns == {"k"}
-    assert shop.of_user(role).plan("guarded_parent").columns == {"k"}
-    shop.of_user(role).plan("guarded", where="false").check("guarded", splits=0)
+    assert user.plan("guarded_parent").columns == {"k"}
+    user.plan("guarded", where="false").check("guarded", splits=0)
 
 
 @pytest.mark.parametrize("missing", ["one table", "one column", "the schema"])
-def test_a_right_on_a_partition_that_is_missing(shop: Shop, role: str, missing: str) -> None:
+def test_a_right_on_a_partition_that_is_missing(
+    shop: Shop, user: Shop, role: str, missing: str
+) -> None:
     make_partitions(shop, "lacking", "range")
     shop.run(f"GRANT SELECT ON lacking, lacking_0, lacking_1 TO {role}")
     if missing == "one column":
@@ -1018,12 +1039,12 @@ def test_a_right_on_a_partition_that_is_missing(shop: Shop, role: str, missing: 
             "ALTER TABLE lacking_2 SET SCHEMA hidden",
         )
     for where in ("", "k < 100"):
-        planned = shop.of_user(role).plan("lacking", where=where)
+        planned = user.plan("lacking", where=where)
         planned.check("lacking")
         assert set(constants(planned)) == {("*", "*")}
 
 
-def test_a_key_that_may_not_be_read(shop: Shop, role: str) -> None:
+def test_a_key_that_may_not_be_read(shop: Shop, user: Shop, role: str) -> None:
     keys_table(
         shop,
         "secretive",
@@ -1031,15 +1052,15 @@ def test_a_key_that_may_not_be_read(shop: Shop, role: str) -> None:
         "CREATE INDEX ON secretive (b)",
     )
     shop.run(f"GRANT SELECT (n, b) ON secretive TO {role}")
-    planned = shop.of_user(role).plan("secretive", ctid_splits="true")
+    planned = user.plan("secretive", ctid_splits="true")
     planned.check("secretive", splits=10)
     assert planned.columns == {"b"}
     shop.run(f"REVOKE SELECT (b) ON secretive FROM {role}")
-    shop.of_user(role).plan("secretive", ctid_splits="true").check("secretive", splits=1)
+    user.plan("secretive", ctid_splits="true").check("secretive", splits=1)
 
 
 @pytest.mark.parametrize("secured", ["rules", "rules_0", "rules_1"])
-def test_row_security(shop: Shop, role: str, secured: str) -> None:
+def test_row_security(shop: Shop, user: Shop, role: str, secured: str) -> None:
     make_partitions(shop, "rules", "range")
     shop.run(
         f"GRANT SELECT ON rules, rules_0, rules_1, rules_2 TO {role}",
@@ -1047,7 +1068,6 @@ def test_row_security(shop: Shop, role: str, secured: str) -> None:
         f"CREATE POLICY odd ON {secured} USING (n % 2 = 1)",
         "CREATE INDEX ON rules (n)",
     )
-    user = shop.of_user(role)
     planned = user.plan("rules")
     planned.check("rules")
     assert set(constants(planned)) == {("*", "*")}
@@ -1056,7 +1076,7 @@ def test_row_security(shop: Shop, role: str, secured: str) -> None:
     assert set(constants(shop.plan("rules"))) != {("*", "*")}
 
 
-def test_row_security_of_a_plain_table(shop: Shop, role: str) -> None:
+def test_row_security_of_a_plain_table(shop: Shop, user: Shop, role: str) -> None:
     keys_table(
         shop,
         "filtered",
@@ -1065,14 +1085,16 @@ def test_row_security_of_a_plain_table(shop: Shop, role: str) -> None:
         "CREATE POLICY odd ON filtered USING (n % 2 = 1)",
     )
     shop.run(f"GRANT SELECT ON filtered TO {role}")
-    sizes = shop.of_user(role).plan("filtered").check("filtered", splits=10)
+    sizes = user.plan("filtered").check("filtered", splits=10)
     assert sum(sizes) == ROWS // 2
     assert set(sizes) == {100}
 
 
-def test_a_table_that_may_not_be_read(shop: Shop, role: str, refusals: Refusals) -> None:
+def test_a_table_that_may_not_be_read(
+    shop: Shop, user: Shop, role: str, refusals: Refusals
+) -> None:
     make_table(shop, "forbidden", ("int4", "i"))
-    planned = shop.of_user(role).plan("forbidden")
+    planned = user.plan("forbidden")
     assert len(planned.splits) == 1
     assert "42501" in refusals.take()[0]
 
@@ -1092,22 +1114,26 @@ CATALOGUES = (
 )
 
 
-@pytest.mark.parametrize("name", CATALOGUES)
-def test_a_catalogue_that_may_not_be_read(
-    role: str, fresh_database: PostgresAddress, refusals: Refusals, name: str
+def test_catalogues_that_may_not_be_read(
+    role: str, fresh_database: PostgresAddress, refusals: Refusals
 ) -> None:
-    shop = Shop(fresh_database)
-    make_table(shop, "t", ("text", TEXT))
-    shop.run(f"GRANT SELECT ON t TO {role}", f"REVOKE SELECT ON pg_{name} FROM PUBLIC")
-    relation = shop.relation("t")
     settings = load_settings(Settings, {"min_rows_per_split": "100"})
-    user = shop.of_user(role)
-    with user.cursor() as cursor:
-        layout = plan(cursor, relation, settings=settings)
-        cursor.execute("SELECT count(*) FROM t")
-    assert layout.num_rows == 1
-    assert "42501" in refusals.take()[0]
-    assert sum(map(len, Planned(user, layout, "").read())) == ROWS
+    with (
+        closing(Shop(fresh_database)) as shop,
+        closing(Shop(fresh_database.of_user(role, "p"))) as user,
+    ):
+        make_table(shop, "t", ("text", TEXT))
+        shop.run(f"GRANT SELECT ON t TO {role}")
+        relation = shop.relation("t")
+        for name in CATALOGUES:
+            shop.run(f"REVOKE SELECT ON pg_{name} FROM PUBLIC")
+            with user.cursor() as cursor:
+                layout = plan(cursor, relation, settings=settings)
+                cursor.execute("SELECT count(*) FROM t")
+            shop.run(f"GRANT SELECT ON pg_{name} TO PUBLIC")
+            assert "42501" in refusals.take()[0]
+            (rows,) = Planned(user, layout, "").read()
+            assert len(rows) == ROWS
 
 
 # Layout and splits

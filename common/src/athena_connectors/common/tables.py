@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from athena_connectors.common.connector import Connector, TableDescription
-from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.errors import ColumnNotFoundError
 from athena_connectors.common.expressions import Call, Expression, Variable
 from athena_connectors.common.naming import exposed_names, resolve
@@ -22,6 +21,7 @@ from athena_connectors.common.types import check_schema, engine_type
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from athena_connectors.common.constraints import Constraints
     from athena_connectors.common.protocol.messages import TableName
 
 __all__ = ["Table", "TableCache"]

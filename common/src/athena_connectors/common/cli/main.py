@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from athena_connectors.common.errors import ConnectorError
 
-__all__ = ["main"]
+__all__ = ["command_line", "main"]
 
 FAILED, USAGE = 1, 2
 INTERRUPTED = 130
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from athena_connectors.common.errors import ConnectorError  # noqa: PLC0415
 
     try:
-        options = _parser().parse_args(argv)
+        options = command_line().parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     # A function logs the error that it raises, which is told here once.
@@ -84,7 +84,8 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
     parser = argparse.ArgumentParser(
         prog="athena-connectors",
         description="Query sources through Athena connectors, without Athena.",

@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 # The longest life of an invocation: what a statement may take when nobody says less.
 _MAX_STATEMENT_MS = 900_000
 _LOCK_TIMEOUT_MS = 30_000
+_GRACE_MS = 2_000
 
 _REPEATABLE = "REPEATABLE READ"
 
@@ -220,16 +221,21 @@ class Client:
             cursor.connection.rollback()
 
     def _limit_ms(self, deadline: float | None) -> int:
-        """Return what a statement may take; 0 would mean no limit to the server."""
-        limits = [self._settings.statement_timeout_ms or _MAX_STATEMENT_MS]
-        if deadline is not None:
-            limits.append(int(1000 * (deadline - time.monotonic())))
-        if min(limits) <= 0:
+        """Return what a statement may take.
+
+        At the deadline the read is stopped from here, which says why; the server's own limit
+        comes a moment later, for when nobody here can stop it any more.
+        """
+        limit_ms = self._settings.statement_timeout_ms or _MAX_STATEMENT_MS
+        if deadline is None:
+            return limit_ms
+        remaining_ms = int(1000 * (deadline - time.monotonic()))
+        if remaining_ms <= 0:
             raise DeadlineExceededError(
                 f"Catalog {self._catalog!r} was not asked: the function's time is nearly over.",
                 hint="Raise the function's timeout, or narrow the query.",
             )
-        return min(limits)
+        return min(limit_ms, remaining_ms + _GRACE_MS)
 
     def _session(self) -> Any:
         if self._connection is None:
