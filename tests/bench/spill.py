@@ -99,7 +99,7 @@ def _steps(batch: pa.RecordBatch, count: int) -> None:
     key = local_key()
     per_block = MAX_BLOCK_BYTES // batch.nbytes
     for _ in range(count // per_block):
-        block = pa.concat_batches([batch] * per_block)
+        block = pa.concat_batches([batch] * per_block)  # type: ignore[attr-defined]  # no stub
         encrypt_block(batch_message(block, legacy=True), key)
 
 

@@ -189,17 +189,17 @@ def test_limit_is_the_deadline_or_the_setting(make: Make) -> None:
         "SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'",
         deadline=time.monotonic() + 2,
     )
-    assert 1000 < soon <= 2000
+    assert 3000 < soon <= 4000  # after who watches the deadline here, and not long after
     assert ask(client, "SHOW statement_timeout", deadline=time.monotonic() + 60) == "5s"
 
 
-def test_server_stops_a_statement_at_the_deadline(make: Make) -> None:
+def test_server_stops_a_statement_soon_after_the_deadline(make: Make) -> None:
     client = make()
     ask(client, "SELECT 1")
     started = time.monotonic()
     with pytest.raises(SourceTimeoutError, match="57014"):
-        ask(client, "SELECT pg_sleep(10)", deadline=started + 0.2)
-    assert time.monotonic() - started < 2
+        ask(client, "SELECT pg_sleep(30)", deadline=started + 0.2)
+    assert time.monotonic() - started < 20
     assert ask(client, "SELECT 1") == 1
 
 

@@ -439,7 +439,7 @@ def await_blocked(database: PostgresAddress) -> None:
     """Wait until the server can't send more, because nobody takes what it sent."""
     limit = time.monotonic() + 30
     while not database.execute(
-        "SELECT FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
+        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
         " AND datname = current_database()"
     ):
         assert time.monotonic() < limit

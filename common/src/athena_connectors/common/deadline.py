@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from athena_connectors.common.errors import (
     ConnectorError,
@@ -79,7 +79,7 @@ class ReadGuard:
         self._stopped_by: ConnectorError | None = None
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> ReadGuard:
+    def __enter__(self) -> Self:
         if self._deadline is not None or self._status is not None:
             self._thread = threading.Thread(target=self._watch, name="read-guard", daemon=True)
             self._thread.start()

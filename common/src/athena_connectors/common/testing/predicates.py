@@ -22,6 +22,8 @@ from sqlglot import exp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    _Maker = Callable[["Probe", Random], "str | None"]
+
 __all__ = ["Chunk", "Probe", "chunks", "in_dialect", "text_constants"]
 
 SIZE = 6
@@ -79,9 +81,10 @@ def chunks(probes: Sequence[Probe], *, seed: str, size: int = SIZE) -> list[Chun
         seed: Chooses among the predicates that could be.
         size: Predicates in each chunk at most, 1 or more.
     """
+    makers: dict[str, _Maker] = {**_LEAVES, "logic": partial(_logic, probes)}
     found = []
     for probe in probes:
-        for shape, make in {**_LEAVES, "logic": partial(_logic, probes)}.items():
+        for shape, make in makers.items():
             random = Random(f"{seed} {probe.column} {shape}")  # noqa: S311 - repeatable
             made = _distinct(partial(make, probe, random), size)
             if made:
@@ -234,7 +237,7 @@ def _leaf(probe: Probe, random: Random) -> str:
             return predicate
 
 
-_LEAVES: dict[str, Callable[[Probe, Random], str | None]] = {
+_LEAVES: dict[str, _Maker] = {
     "equality": _equality,
     "order": _order,
     "between": _between,
