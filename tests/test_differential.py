@@ -1,16 +1,17 @@
 """The server's own answer, the connector's with pushdown and without: all three are equal.
 
 Predicates are generated in Athena's SQL. The server answers them over views that show each
-column as Athena sees it. Athena's part is played by DuckDB, where NaN is equal to itself
-and above all numbers, as in the server; in Athena it is equal to nothing, and what a value
-set or a function means there is tested below the SQL, in ``test_differential_protocol.py``.
+column as Athena sees it. DuckDB plays Athena's part; in it NaN is equal to itself and above
+all numbers, as in the server, while in Athena it is equal to nothing. What that means to a
+value set or a function is tested below the SQL, in ``test_differential_protocol.py``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -25,178 +26,549 @@ from athena_connectors.common.testing.predicates import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from athena_connectors.common.testing.engine import LocalEngine, QueryResult
+    from athena_connectors.common.testing.engine import LocalEngine
     from athena_connectors.common.testing.postgres import PostgresAddress
+    from athena_connectors.common.testing.scans import ScanReport
 
-SEED = "differential 1"
 ROWS = 300
 WANTED = 2000
+
+# Columns: what the server has, what Athena sees of it, and what it is compared with
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its type, its values in the server's SQL, what Athena sees, its probe."""
+    """A column.
+
+    Attributes:
+        declared: Its type.
+        values: What it holds, in the server's SQL.
+        seen: SQL of the value that Athena sees; ``{c}`` stands for the column.
+        probe: Makes predicates about it.
+    """
 
     declared: str
     values: tuple[str, ...]
     seen: str
     probe: Probe
 
-    @property
-    def name(self) -> str:
-        return self.probe.column
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a number for each row, ``id``.
+
+    Attributes:
+        columns: Its other columns.
+        catalog: Name of the catalog in which it is looked at.
+        options: What follows the list of columns.
+        parts: Statements that make its partitions or indexes.
+        extra: Columns that only Athena sees, and SQL of their values.
+        probes: What makes predicates about ``id`` and such columns.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    catalog: str = "plain"
+    options: str = ""
+    parts: tuple[str, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    probes: tuple[Probe, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def all_probes(self) -> tuple[Probe, ...]:
+        return (*self.probes, *(column.probe for column in self.columns))
+
+    def statements(self) -> Iterator[str]:
+        """SQL that makes the table and the view on it; the same at every call."""
+        declared = ", ".join(f"{each.probe.column} {each.declared}" for each in self.columns)
+        yield f"CREATE TABLE {self.name} (id int8 NOT NULL, {declared}) {self.options}"
+        yield from self.parts
+        rows = zip(map(str, range(ROWS)), *map(_spread, self.columns), strict=True)
+        values = ", ".join(f"({', '.join(row)})" for row in rows)
+        yield f"INSERT INTO {self.name} VALUES {values}"
+        yield f"ANALYZE {self.name}"
+        seen = {each.probe.column: each.seen for each in self.columns}
+        shown = ", ".join(
+            f"{sql.replace('{c}', name)} AS {name}" for name, sql in {**seen, **self.extra}.items()
+        )
+        yield f"CREATE VIEW seen.{self.name} AS SELECT id, {shown} FROM {self.name}"
 
 
-def numbers(
-    name: str, declared: str, *values: str, seen: str = "{c}", near: tuple[str, ...] = (), **probe: Any
-) -> Column:
+def _spread(column: Column) -> list[str]:
+    """Return a value for each row: each as often as the others, in no order."""
+    pool = [*column.values, "NULL"]
+    literals = (pool * (ROWS // len(pool) + 1))[:ROWS]
+    Random(column.probe.column).shuffle(literals)
+    return literals
+
+
+def number(name: str, declared: str, values: str, near: str = "", **options: Any) -> Column:
     """A column of numbers; ``near`` are constants that it does not hold."""
-    finite = [value for value in values if value[-1].isdigit()]
-    literals = tuple(f"'{value}'" for value in values)
-    return Column(declared, literals, seen, Probe(name, (*finite, *near), **probe))
+    held = values.split()
+    constants = (*(value for value in held if value[-1].isdigit()), *near.split())
+    return Column(
+        declared, text_constants(held), options.pop("seen", "{c}"), _probe(name, constants, options)
+    )
 
 
-TEXT = '{c}::text COLLATE "C"'
-
-
-def texts(
-    name: str, declared: str, *values: str, seen: str = TEXT, near: Sequence[str] = (), **probe: Any
+def text(
+    name: str, declared: str, values: Sequence[str], near: Sequence[str] = (), **options: Any
 ) -> Column:
     """A column that is text to Athena; values are in the form that Athena sees."""
-    return Column(
-        declared,
-        text_constants(values),
-        seen,
-        Probe(
-            name,
-            text_constants((*values, *near)),
-            patterns=text_constants(PATTERNS),
-            **probe,
-        ),
+    seen = options.pop("seen", "{c}::text") + ' COLLATE "C"'
+    probe = _probe(
+        name, text_constants((*values, *near)), {"patterns": text_constants(PATTERNS), **options}
     )
+    return Column(declared, text_constants(values), seen, probe)
 
 
-def times(name: str, declared: str, seen: str, constants: Sequence[str], **probe: Any) -> Column:
-    literals = DAYS if declared == "date" else (*MOMENTS, *DAYS)
-    return Column(
-        declared, text_constants(literals), seen, Probe(name, tuple(constants), **probe)
-    )
+def time(
+    name: str, declared: str, seen: str, constants: Sequence[str], **options: Any
+) -> Column:
+    values = DAYS if declared == "date" else (*MOMENTS, *DAYS)
+    return Column(declared, text_constants(values), seen, _probe(name, constants, options))
 
+
+def _probe(name: str, constants: Sequence[str], options: dict[str, Any]) -> Probe:
+    for key in ("peers", "terms"):
+        options[key] = tuple(options.get(key, "").split())
+    tests = tuple(test.replace("{c}", name) for test in options.pop("tests", ()))
+    return Probe(name, tuple(constants), tests=tests, **options)
+
+
+FLOATS = "0 -0 0.5 -0.5 1 2 -2 1.5 16777216 NaN Infinity -Infinity"
+FINITE = "CASE WHEN {c} NOT IN ('NaN', 'Infinity', '-Infinity') THEN {c} END"
+ROUNDED = FINITE.replace("THEN {c}", "THEN round({c}, 3)")
+WHOLE = "small medium big quantity id"
+EXACT = f"{WHOLE} price cents purse"
+NUMBERS = (
+    Column(
+        "bool",
+        ("true", "false"),
+        "{c}",
+        Probe("flag", ("true", "false"), ("bit",), tests=("flag", "NOT flag")),
+    ),
+    Column(
+        "bit(1)",
+        ("B'1'", "B'0'"),
+        "{c} = B'1'",
+        Probe("bit", ("true", "false"), ("flag",), tests=("bit",)),
+    ),
+    number("small", "int2", "-32768 -1 0 1 2 32767", "32768 1.5 -40000", peers=EXACT),
+    number(
+        "medium", "int4", "-2147483648 -2 0 1 7 2147483647", "2147483648 0.5 1e3", peers=EXACT
+    ),
+    number(
+        "big",
+        "int8",
+        "-9223372036854775808 -3 0 1 9007199254740993 9223372036854775807",
+        "9223372036854775808 9007199254740992 -0.1",
+        peers=EXACT,
+    ),
+    number(
+        "handle",
+        "oid",
+        "0 1 2147483648 4294967295",
+        "-1 4294967296",
+        seen="{c}::int8",
+        peers=WHOLE,
+    ),
+    number(
+        "quantity", "int4", " ".join(map(str, range(-5, 13))), "2.5", peers=WHOLE, terms="1 2 3 1.5 id price"
+    ),
+    number(
+        "price",
+        "numeric(10,2)",
+        "-1.50 0 0.01 1.00 1.01 99.99 2.00",
+        "1.005 3 1",
+        peers="quantity",
+        terms="1 2 0.25 3 quantity",
+    ),
+    number(
+        "cents",
+        "numeric(10,2)",
+        "NaN -99999999.99 99999999.99 0.01 -0.01 0",
+        "0.001 100000000",
+        seen=FINITE,
+        peers=EXACT,
+    ),
+    number(
+        "wide",
+        "numeric(38,10)",
+        "NaN -9999999999999999999999999999.9999999999 0.0000000001 1 1.5 -2"
+        " 9999999999999999999999999999.9999999999",
+        "0.5 2.0000000001",
+        seen=FINITE,
+        peers="small big price",
+    ),
+    number(
+        "free",
+        "numeric",
+        "NaN Infinity -Infinity 1.0004 1.0005 -1.0005 1.0014999 0.0004 0 2 2.5"
+        " 123456789012345678901234567890",
+        "1.001 -1.001 1.002",
+        seen=ROUNDED,
+        peers="small price",
+    ),
+    number(
+        "purse",
+        "money",
+        "-92233720368547758.08 92233720368547758.07 0 0.01 1.00 -1.50",
+        "0.005 1",
+        seen="{c}::numeric(20,2)",
+        peers=EXACT,
+    ),
+    number("single", "float4", FLOATS, "0.25 3 1e0", peers="double"),
+    number(
+        "double",
+        "float8",
+        f"{FLOATS} 0.1 1e300 -1e300 5e-324 9007199254740993",
+        "0.25 0.2 1e0",
+        peers="single",
+    ),
+    number("tiny", "few", "0 1 99", "100", peers=WHOLE),
+    Column(
+        "int4[]",
+        ("'{}'", "'{1,2}'", "'{NULL}'", "'{3}'"),
+        "{c}",
+        Probe("list", tests=("cardinality(list) = 2", "cardinality(list) < 1")),
+    ),
+)
 
 PATTERNS = (
-    "", "%", "_", "__", "a", "a%", "%a", "%b%", "a_", "a_%", "_b", "A%", "%\\%", "a\\_b", "\\", "a\\%", "%%", "_%_", "é%",
-    "%\U0001f600", "%'%", "1%", "%\n%", "{%", "%:%", " %", "% ", "%-%",
+    "", "%", "_", "__", "a", "a%", "%a", "%b%", "a_", "a_%", "_b", "A%", "%\\%", "a\\_b", "\\",
+    "a\\%", "%%", "_%_", "é%", "%\U0001f600", "%'%", "1%", "%\n%", "{%", "%:%", " %", "% ", "%-%",
 )  # fmt: skip
 WORDS = (
-    "", " ", "a", "a ", " a", "A", "b", "B", "ab", "aB", "Ab", "AB", "abc", "a%b", "a_b", "a\\b", "a\\_b", "%", "_", "\\",
-    "é", "É", "e\u0301", "ß", "ss", "z", "Z", "ä", "5-LOW", "_x", "'", '"', "\n", "\t", "\x01", "\ud7ff", "\ue000",
-    "\uffff", "\U00010000", "\U0001f600", "a\U0001f600", "NULL", "null", "1", "10", "9", "-", "{}",
+    "", " ", "a", "a ", " a", "A", "b", "B", "ab", "aB", "Ab", "AB", "abc", "a%b", "a_b", "a\\b",
+    "a\\_b", "%", "_", "\\", "é", "É", "e\u0301", "ß", "ss", "z", "Z", "ä", "5-LOW", "_x", "'",
+    '"', "\n", "\t", "\x01", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0001f600",
+    "a\U0001f600", "NULL", "null", "1", "10", "9", "-", "{}",
 )  # fmt: skip
 SHORT_WORDS = tuple(word for word in WORDS if word == word.rstrip(" ") and len(word) <= 5)
 ODD_WORDS = ("aa", "\U0010ffff", "zz", "a\ue000", "A ", "B'")
+UUIDS = (
+    "00000000-0000-0000-0000-000000000000",
+    "0f000000-0000-0000-0000-000000000000",
+    "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+    "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+)
+HOST = (
+    "(CASE WHEN masklen({c}) = CASE family({c}) WHEN 4 THEN 32 ELSE 128 END"
+    " THEN host({c}) ELSE {c}::text END)"
+)
+TEXTS = (
+    text("plain", 'text COLLATE "C"', WORDS, ODD_WORDS, peers="usual german short"),
+    text("usual", "text", WORDS, ODD_WORDS, peers="plain mixed label"),
+    text("german", "text COLLATE linguistic", WORDS, ODD_WORDS, peers="plain folded fixed"),
+    text("folded", "text COLLATE folded", WORDS, ODD_WORDS, peers="german mixed"),
+    text("mixed", "citext", WORDS, ODD_WORDS, peers="plain folded"),
+    text(
+        "short",
+        "varchar(5) COLLATE linguistic",
+        SHORT_WORDS,
+        ("abcdef", *ODD_WORDS),
+        peers="plain fixed",
+    ),
+    text("fixed", "char(5)", SHORT_WORDS, ("a ", "a    ", *ODD_WORDS), peers="short german"),
+    text("label", "phrase", WORDS, ODD_WORDS, peers="plain"),
+    text("key", "uuid", UUIDS, (UUIDS[2].upper(), "a0eebc99", "zzz", ""), peers="usual"),
+    text("mood", "mood", ("sad", "ok", "Happy", "ärger"), ("none", "Sad", ""), peers="usual"),
+    text(
+        "doc",
+        "json",
+        ('{"a": 1}', '{"a":1}', '{"b": 2, "a": 1}', "null", "[]", '"x"', "1", "true"),
+        ("{", "x"),
+        peers="tree",
+    ),
+    text(
+        "tree",
+        "jsonb",
+        ('{"a": 1}', '{"a": 1, "b": 2}', "null", "[]", '"x"', "1", "1.0"),
+        ('{"a":1}', "x"),
+        peers="doc",
+    ),
+    text(
+        "host",
+        "inet",
+        ("10.0.0.1", "10.0.0.0/24", "9.0.0.1", "::1", "2001:db8::/32"),
+        ("10.0.0.1/32", "x"),
+        seen=HOST,
+    ),
+    text(
+        "span",
+        "interval",
+        ("1 day", "24:00:00", "-1 mons", "1 year 2 mons", "00:00:00", "00:00:00.000001"),
+        ("24 hours",),
+    ),
+    text("reach", "int4range", ("empty", "[1,5)", "(,)", "[1,)"), ("[1,4]",)),
+    text("clock", "time", ("00:00:00", "24:00:00", "12:30:00.000001"), ("12:30",)),
+    text(
+        "digits",
+        "numeric(50,5)",
+        ("NaN", "0.00000", "1.50000", "-1.50000", "99999999999999999999999999999999999.00000"),
+        ("1.5", "1"),
+    ),
+    Column(
+        "bytea",
+        tuple(rf"'\x{octets}'" for octets in ("", "00", "7f", "80", "ff", "61", "6100")),
+        "{c}",
+        Probe("bytes", ("X''", "X'00'", "X'61'", "X'80'", "X'ff'", "X'62'")),
+    ),
+    Column("place", ("ROW(1, 'x')", "ROW(NULL, NULL)"), "to_json({c})::text", Probe("spot")),
+    Column(
+        "text[]",
+        ("'{}'", "'{a,b}'", "'{NULL}'"),
+        "{c}",
+        Probe("labels", tests=("cardinality(labels) > 0",)),
+    ),
+)
 
 DAYS = (
-    "infinity", "-infinity", "0001-01-01", "9999-12-31", "0001-12-31 BC", "4713-01-01 BC", "10000-01-01", "5874-12-31",
-    "1582-10-04", "1582-10-15", "1969-12-31", "1970-01-01", "2000-02-29", "2024-03-31", "2024-01-01",
+    "infinity", "-infinity", "0001-01-01", "9999-12-31", "0001-12-31 BC", "4713-01-01 BC",
+    "10000-01-01", "1582-10-04", "1582-10-15", "1969-12-31", "1970-01-01", "2000-02-29",
+    "2024-03-31", "2024-01-01",
 )  # fmt: skip
 MOMENTS = (
     "9999-12-31 23:59:59.999999", "0001-12-31 23:59:59.999999 BC", "294276-12-31 23:59:59.999999",
-    "1969-12-31 23:59:59.999999", "1969-12-31 23:59:59.9985", "1969-12-31 23:59:59.998", "2024-03-31 01:30:00.123",
-    "2024-03-31 01:30:00.123456", "2024-03-31 01:30:00.123999", "2024-03-31 01:30:00.124", "2023-12-31 23:59:59.999",
-    "2023-12-31 23:59:59.9995", "2024-01-01 00:00:00.000001", "1970-01-01 00:00:00.001",
+    "1969-12-31 23:59:59.999999", "1969-12-31 23:59:59.9985", "1969-12-31 23:59:59.998",
+    "2024-03-31 01:30:00.123", "2024-03-31 01:30:00.123456", "2024-03-31 01:30:00.123999",
+    "2024-03-31 01:30:00.124", "2023-12-31 23:59:59.999", "2023-12-31 23:59:59.9995",
+    "2024-01-01 00:00:00.000001", "1970-01-01 00:00:00.001",
 )  # fmt: skip
-DATE_CONSTANTS = tuple(
-    f"DATE '{day}'" for day in DAYS if "BC" not in day and day[4] == "-" and "inf" not in day
+DATES = tuple(f"DATE '{day}'" for day in DAYS if day[4:] == day[4:10] and day[0].isdigit())
+TIMES = (
+    *(f"TIMESTAMP '{moment}'" for moment in MOMENTS if "BC" not in moment and moment[4] == "-"),
+    "TIMESTAMP '2024-03-31 01:30:00.1235'",
 )
-TIME_CONSTANTS = tuple(
-    f"TIMESTAMP '{moment}'" for moment in MOMENTS if "BC" not in moment and moment[4] == "-"
-)
-ZONED_CONSTANTS = (
-    *(f"{constant[:-1]} UTC'" for constant in TIME_CONSTANTS),
+INSTANTS = (
+    *(f"{constant[:-1]} UTC'" for constant in TIMES),
     "TIMESTAMP '2024-03-31 07:00:00.123 +05:30'",
 )
-TIMES = (*TIME_CONSTANTS, *DATE_CONSTANTS, "TIMESTAMP '2024-03-31 01:30:00.1235'")
-
-IN_YEARS = "CASE WHEN {c} BETWEEN '0001-01-01'::date AND '9999-12-31'::date THEN {c} END"
-IN_MOMENTS = (
-    "CASE WHEN {c} >= '0001-01-01'::timestamp AND {c} < '10000-01-01'::timestamp"
+MOMENT_TESTS = (
+    "year({c}) = 2024",
+    "CAST({c} AS date) > DATE '1970-01-01'",
+    "date_trunc('month', {c}) = TIMESTAMP '2024-03-01 00:00:00'",
+)
+YEARS = "CASE WHEN {c} BETWEEN '0001-01-01' AND '9999-12-31' THEN {c} END"
+WALL_CLOCK = (
+    "CASE WHEN {c} >= '0001-01-01' AND {c} < '10000-01-01'"
     " THEN date_trunc('milliseconds', {c}) END"
 )
-IN_INSTANTS = (
-    "CASE WHEN {c} >= '0001-01-01 00:00+00' AND {c} < '10000-01-01 00:00+00'"
-    " THEN date_trunc('milliseconds', {c}) END"
+INSTANT = WALL_CLOCK.replace("-01-01'", "-01-01 00:00+00'")
+UTC = f"({INSTANT}) AT TIME ZONE 'UTC'"
+ANY_TIME = "day at at_ms at_s utc"
+MOMENT_COLUMNS = (
+    time(
+        "day",
+        "date",
+        YEARS,
+        (*DATES, *TIMES),
+        peers=ANY_TIME,
+        tests=("year({c}) < 1970", "{c} + INTERVAL '1' DAY > DATE '2024-01-01'"),
+    ),
+    time("due", "date", YEARS, DATES, peers="day at"),
+    time("at", "timestamp", WALL_CLOCK, (*TIMES, *DATES), peers=ANY_TIME, tests=MOMENT_TESTS),
+    time("at_ms", "timestamp(3)", WALL_CLOCK, (*TIMES, *DATES), peers=ANY_TIME),
+    time("at_s", "timestamp(0)", WALL_CLOCK, (*TIMES, *DATES), peers=ANY_TIME),
+    time("utc", "timestamptz", UTC, (*TIMES, *DATES), peers=ANY_TIME, tests=MOMENT_TESTS),
+    time("utc_ms", "timestamptz(3)", UTC, TIMES, peers=ANY_TIME),
 )
-FINITE = "CASE WHEN {c} NOT IN ('NaN', 'Infinity', '-Infinity') THEN {c} END"
-WHOLE = ("small", "medium", "big", "quantity", "id")
-EXACT = (*WHOLE, "price", "cents", "purse")
-FLOATS = ("0", "-0", "0.5", "-0.5", "1", "2", "-2", "1.5", "16777216", "NaN", "Infinity", "-Infinity")
-UUIDS = (
-    "00000000-0000-0000-0000-000000000000", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12",
-    "ffffffff-ffff-ffff-ffff-ffffffffffff", "0f000000-0000-0000-0000-000000000000",
-)  # fmt: skip
+OTHERWISE = (
+    time("zoned", "timestamptz", INSTANT, INSTANTS, peers="zoned_ms"),
+    time("zoned_ms", "timestamptz(3)", INSTANT, INSTANTS, peers="zoned"),
+    text(
+        "free",
+        "numeric",
+        ("NaN", "Infinity", "1.0004", "1.50", "1.5", "0", "-0.0001"),
+        ("1", "nan"),
+    ),
+)
+CUT = (
+    number("k", "int4", " ".join(map(str, range(0, 90, 3))), "-1 4 1000", terms="1 2 id", peers="id"),
+    text("word", "text COLLATE linguistic", WORDS, ODD_WORDS),
+    time("at", "timestamp", WALL_CLOCK, TIMES),
+)
+PARTED = (
+    text("region", "text", ("north", "south", "east", "", "North"), ("west",)),
+    number("n", "int4", "-5 0 1 9 10 11 50", "12", peers="id", terms="1 3 id"),
+)
+PARTS = ("parted_north", "parted_rest_low", "parted_rest_high", "parted_rest_none", "parted_east")
+ID = Probe("id", ("0", "1", "150", "299", "-1", "1.5"), terms=("1", "2"))
+TABLES = (
+    Table("numbers", NUMBERS, probes=(ID,), parts=("ALTER TABLE numbers ADD PRIMARY KEY (id)",)),
+    Table("texts", TEXTS),
+    Table("moments", MOMENT_COLUMNS),
+    Table("otherwise", OTHERWISE, catalog="other"),
+    Table("cut", CUT, catalog="other", parts=("CREATE INDEX ON cut (k)",), probes=(ID,)),
+    Table(
+        "parted",
+        PARTED,
+        catalog="other",
+        options="PARTITION BY LIST (region)",
+        parts=(
+            "CREATE TABLE parted_north PARTITION OF parted FOR VALUES IN ('north', 'North')",
+            "CREATE TABLE parted_east PARTITION OF parted FOR VALUES IN ('east', NULL)",
+            "CREATE TABLE parted_rest PARTITION OF parted DEFAULT PARTITION BY RANGE (n)",
+            "CREATE TABLE parted_rest_low PARTITION OF parted_rest FOR VALUES FROM (MINVALUE)"
+            " TO (10)",
+            "CREATE TABLE parted_rest_high PARTITION OF parted_rest FOR VALUES FROM (10)"
+            " TO (MAXVALUE)",
+            "CREATE TABLE parted_rest_none PARTITION OF parted_rest DEFAULT",
+        ),
+        extra={
+            "partition_name": "tableoid::regclass::text COLLATE \"C\"",
+            "partition_schema_name": "'public'::text COLLATE \"C\"",
+        },
+        probes=(
+            ID,
+            Probe("partition_name", text_constants((*PARTS, "x")), patterns=("'%north'", "'%low'")),
+            Probe("partition_schema_name", ("'public'", "'x'"), ("partition_name",)),
+        ),
+    ),
+)
 
-NUMBERS = (
-    Column("bool", ("true", "false"), "{c}", Probe("flag", ("true", "false"), ("bit",), tests=("flag", "NOT flag"))),
-    Column("bit(1)", ("B'1'", "B'0'"), "{c} = B'1'", Probe("bit", ("true", "false"), ("flag",), tests=("bit",))),
-    numbers("small", "int2", "-32768", "-1", "0", "1", "2", "32767", near=("32768", "1.5", "-40000"), peers=EXACT),
-    numbers("medium", "int4", "-2147483648", "-2", "0", "1", "7", "2147483647", near=("2147483648", "0.5", "1e3"), peers=EXACT),
-    numbers(
-        "big", "int8", "-9223372036854775808", "-3", "0", "1", "9007199254740993", "9223372036854775807",
-        near=("9223372036854775808", "9007199254740992", "-0.1"), peers=EXACT,
-    ),
-    numbers("object", "oid", "0", "1", "2147483648", "4294967295", near=("-1", "4294967296"), peers=WHOLE, seen="{c}::int8"),
-    numbers("quantity", "int4", *map(str, range(-5, 13)), near=("2.5",), peers=WHOLE, steps=("1", "2", "3", "10", "1.5")),
-    numbers("price", "numeric(10,2)", "-1.50", "0", "0.01", "1.00", "1.01", "99.99", "2.00", near=("1.005", "3", "1"), peers=("quantity", "cents"), steps=("1", "2", "0.25", "3")),
-    numbers("cents", "numeric(10,2)", "NaN", "-99999999.99", "99999999.99", "0.01", "-0.01", "0", near=("0.001", "100000000"), seen=FINITE, peers=EXACT),
-    numbers(
-        "wide", "numeric(38,10)", "NaN", "-9999999999999999999999999999.9999999999", "9999999999999999999999999999.9999999999",
-        "0.0000000001", "1", "1.5", "-2", near=("0.5", "2.0000000001"), seen=FINITE, peers=("small", "big", "price"),
-    ),
-    numbers(
-        "free", "numeric", "NaN", "Infinity", "-Infinity", "1.0004", "1.0005", "-1.0005", "1.0014999", "0.0004", "0", "123456789012345678901234567890", "2", "2.5",
-        seen="CASE WHEN {c} NOT IN ('NaN', 'Infinity', '-Infinity') THEN round({c}, 3) END", near=("1.001", "-1.001", "1.002"), peers=("small", "price"),
-    ),
-    numbers("purse", "money", "-92233720368547758.08", "92233720368547758.07", "0", "0.01", "1.00", "-1.50", seen="{c}::numeric(20,2)", near=("0.005", "1"), peers=EXACT),
-    numbers("single", "float4", *FLOATS, near=("0.25", "3", "1e0"), peers=("double",)),
-    numbers("double", "float8", *FLOATS, "0.1", "1e300", "-1e300", "5e-324", "9007199254740993", near=("0.25", "0.2", "1e0"), peers=("single",)),
-    numbers("tiny", "few", "0", "1", "99", near=("100",), peers=WHOLE),
-    Column("int4[]", ("'{}'", "'{1,2}'", "'{NULL}'", "'{3}'"), "{c}", Probe("list", tests=("cardinality(list) = 2", "cardinality(list) < 1"))),
-)  # fmt: skip
-TEXTS = (
-    texts("plain", 'text COLLATE "C"', *WORDS, near=ODD_WORDS, peers=("usual", "german", "short")),
-    texts("usual", "text", *WORDS, near=ODD_WORDS, peers=("plain", "mixed", "upper")),
-    texts("german", "text COLLATE linguistic", *WORDS, near=ODD_WORDS, peers=("plain", "folded", "fixed")),
-    texts("folded", "text COLLATE folded", *WORDS, near=ODD_WORDS, peers=("german", "mixed")),
-    texts("mixed", "citext", *WORDS, near=ODD_WORDS, peers=("plain", "folded")),
-    texts("short", "varchar(5) COLLATE linguistic", *SHORT_WORDS, near=("abcdef", *ODD_WORDS), peers=("plain", "fixed")),
-    texts("fixed", "char(5)", *SHORT_WORDS, near=("a ", "a    ", "abcdef", *ODD_WORDS), peers=("short", "german")),
-    texts("upper", "phrase", *WORDS, near=ODD_WORDS, peers=("plain",)),
-    texts("key", "uuid", *UUIDS, near=("A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99", "zzz", ""), peers=("usual",)),
-    texts("mood", "mood", "sad", "ok", "Happy", "ärger", near=("none", "Sad", ""), peers=("usual",)),
-    texts("doc", "json", '{"a": 1}', '{"a":1}', '{"b": 2, "a": 1}', "null", "[]", '"x"', "1", "true", near=("{", "x")),
-    texts("tree", "jsonb", '{"a": 1}', '{"a": 1, "b": 2}', "null", "[]", '"x"', "1", "1.0", near=('{"a":1}', "x"), peers=("doc",)),
-    texts(
-        "host", "inet", "10.0.0.1", "10.0.0.0/24", "9.0.0.1", "::1", "2001:db8::/32", near=("10.0.0.1/32", "x"),
-        seen="""(CASE WHEN masklen({c}) = CASE family({c}) WHEN 4 THEN 32 ELSE 128 END THEN host({c}) ELSE {c}::text END) COLLATE "C\"""",
-    ),
-    texts("length", "interval", "1 day", "24:00:00", "-1 mons", "1 year 2 mons", "00:00:00", "00:00:00.000001", near=("24 hours",)),
-    texts("span", "int4range", "empty", "[1,5)", "(,)", "[1,)", near=("[1,4]",)),
-    texts("moment", "time", "00:00:00", "24:00:00", "12:30:00.000001", near=("12:30",)),
-    texts("digits", "numeric(50,5)", "NaN", "0.00000", "1.50000", "-1.50000", "99999999999999999999999999999999999999999.00000", near=("1.5", "1")),
-    Column("bytea", (r"'\x'", r"'\x00'", r"'\x7f'", r"'\x80'", r"'\xff'", r"'\x61'", r"'\x6100'"), "{c}", Probe("bytes", ("X''", "X'00'", "X'61'", "X'80'", "X'ff'", "X'62'"))),
-    Column("place", ("ROW(1, 'x')", "ROW(NULL, NULL)"), '{c}::text COLLATE "C"', Probe("spot")),
-    Column("text[]", ("'{}'", "'{a,b}'", "'{NULL}'"), "{c}", Probe("labels", tests=("cardinality(labels) > 0",))),
-)  # fmt: skip
-MOMENT_PEERS = ("at", "at_ms", "at_s", "utc", "day")
-MOMENT_TESTS = ("year({c}) = 2024", "CAST({c} AS date) > DATE '1970-01-01'", "date_trunc('month', {c}) = TIMESTAMP '2024-03-01 00:00:00'")
-TIME_COLUMNS = (
-    times("day", "date", IN_YEARS, TIMES, peers=MOMENT_PEERS, tests=("year(day) < 1970", "day + INTERVAL '1' DAY > DATE '2024-01-01'")),
-    times("due", "date", IN_YEARS, DATE_CONSTANTS, peers=("day", "at")),
-    times("at", "timestamp", IN_MOMENTS, TIMES, peers=MOMENT_PEERS, tests=tuple(test.format(c="at") for test in MOMENT_TESTS)),
-    times("at_ms", "timestamp(3)", IN_MOMENTS, TIMES, peers=MOMENT_PEERS),
-    times("at_s", "timestamp(0)", IN_MOMENTS, TIMES, peers=MOMENT_PEERS),
-    times("utc", "timestamptz", f"({IN_INSTANTS}) AT TIME ZONE 'UTC'", TIMES, peers=MOMENT_PEERS, tests=tuple(test.format(c="utc") for test in MOMENT_TESTS)),
-    times("utc_ms", "timestamptz(3)", f"({IN_INSTANTS}) AT TIME ZONE 'UTC'", TIMES, peers=MOMENT_PEERS),
-)  # fmt: skip
+PREPARATION = (
+    "CREATE SCHEMA seen",
+    "CREATE TYPE mood AS ENUM ('sad', 'ok', 'Happy', 'ärger')",
+    "CREATE TYPE place AS (a int, b text)",
+    "CREATE DOMAIN few AS int4 CHECK (VALUE < 100)",
+    'CREATE DOMAIN phrase AS text COLLATE "linguistic"',
+)
+FOLDED = (
+    "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+)
+# The tests need a collation and a type that are compared with care, whatever the server has.
+FOLDED_OTHERWISE = """INSERT INTO pg_collation SELECT (json_populate_record(k,
+    '{"oid": 70000, "collname": "folded", "collisdeterministic": false}')).*
+    FROM pg_collation AS k WHERE k.collname = 'linguistic'"""
+CITEXT = "CREATE EXTENSION citext"
+CITEXT_OTHERWISE = """
+    CREATE TYPE citext;
+    CREATE FUNCTION citextin(cstring) RETURNS citext AS 'textin' LANGUAGE internal STRICT;
+    CREATE FUNCTION citextout(citext) RETURNS cstring AS 'textout' LANGUAGE internal STRICT;
+    CREATE TYPE citext (INPUT = citextin, OUTPUT = citextout, LIKE = text, CATEGORY = 'S',
+    COLLATABLE = true);
+    CREATE CAST (citext AS text) WITHOUT FUNCTION AS IMPLICIT;
+    CREATE CAST (text AS citext) WITHOUT FUNCTION AS ASSIGNMENT;
+    CREATE FUNCTION citext_eq(citext, citext) RETURNS bool LANGUAGE sql
+    RETURN lower($1::text) = lower($2::text);
+    CREATE OPERATOR = (LEFTARG = citext, RIGHTARG = citext, FUNCTION = citext_eq)"""
+
+
+def prepare(database: PostgresAddress) -> None:
+    database.create_linguistic_collation()
+    for statement, otherwise in ((FOLDED, FOLDED_OTHERWISE), (CITEXT, CITEXT_OTHERWISE)):
+        try:
+            database.execute(statement)
+        except psycopg2.errors.FeatureNotSupported:
+            database.execute(otherwise)
+    database.execute(*PREPARATION, *(sql for table in TABLES for sql in table.statements()))
+
+
+# Asking
+
+
+class Server:
+    """Answers over the views."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def ask(self, table: Table, clauses: Sequence[str]) -> list[list[int]]:
+        """Return, for each clause after WHERE in the server's SQL, the rows."""
+        queries = (f"(SELECT {n}, id FROM seen.{table} WHERE {c})" for n, c in enumerate(clauses))
+        with self._connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(queries))
+            return _grouped(cursor.fetchall(), len(clauses))
+
+
+def ask(
+    engine: LocalEngine, table: Table, clauses: Sequence[str]
+) -> tuple[list[list[int]], list[ScanReport]]:
+    """Return, for each clause after WHERE in Athena's SQL, the rows; and all scans."""
+    name = f"{table.catalog}.public.{table}"
+    queries = (f"(SELECT {n} AS q, id FROM {name} WHERE {c})" for n, c in enumerate(clauses))
+    result = engine.query(" UNION ALL ".join(queries))
+    rows = zip(*(column.to_pylist() for column in result.table.columns), strict=True)
+    return _grouped(rows, len(clauses)), result.scans
+
+
+def _grouped(rows: Iterable[Sequence[int]], count: int) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in range(count)]
+    for query, row in rows:
+        found[query].append(row)
+    return [sorted(each) for each in found]
+
+
+def differences(
+    clauses: Sequence[str], expected: list[list[int]], found: list[list[int]]
+) -> list[str]:
+    return [
+        f"{clause}: missing {Counter(wanted) - Counter(got)}, too many"
+        f" {Counter(got) - Counter(wanted)}"
+        for clause, wanted, got in zip(clauses, expected, found, strict=True)
+        if wanted != got
+    ]
+
+
+@pytest.fixture(scope="module")
+def database(make_database: Callable[[], PostgresAddress]) -> PostgresAddress:
+    made = make_database()
+    prepare(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(database: PostgresAddress) -> Iterator[Server]:
+    with closing(database.connect(options="-c TimeZone=UTC")) as connection:
+        yield Server(connection)
+
+
+@pytest.fixture(scope="module")
+def catalogs(database: PostgresAddress) -> dict[str, dict[str, str]]:
+    plain = {"default": database.connection_string, "default_scale": "3"}
+    other = {
+        **plain,
+        "timestamptz_as_tz": "true",
+        "numeric_unconstrained": "varchar",
+        "min_rows_per_split": "60",
+        "max_splits": "4",
+        "split_column": "k",
+    }
+    return {"plain": plain, "other": other}
+
+
+@pytest.fixture(scope="module")
+def pushing(open_engine: Callable[..., LocalEngine], catalogs: Any) -> LocalEngine:
+    return open_engine(catalogs)
+
+
+@pytest.fixture(scope="module")
+def plain(open_engine: Callable[..., LocalEngine], catalogs: Any) -> LocalEngine:
+    return open_engine(catalogs, pushdown=False)
+
+
+CASES = [
+    (table, chunk) for table in TABLES for chunk in chunks(table.all_probes(), seed=table.name)
+]
+
+
+def test_there_are_enough_predicates() -> None:
+    texts = {(table.name, text) for table, chunk in CASES for text in chunk.predicates}
+    assert len(texts) >= WANTED
+
+
+@pytest.mark.parametrize(("table", "chunk"), CASES, ids=lambda part: str(part))
+def test_three_answers_are_one(
+    server: Server, pushing: LocalEngine, plain: LocalEngine, table: Table, chunk: Chunk
+) -> None:
+    expected = server.ask(table, [in_dialect(text, "postgres") for text in chunk.predicates])
+    for engine in (pushing, plain):
+        found, _ = ask(engine, table, chunk.predicates)
+        assert differences(chunk.predicates, expected, found) == []

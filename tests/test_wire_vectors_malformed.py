@@ -469,7 +469,7 @@ def mutations(draw: st.DrawFn) -> Any:
         if name in ARROW and isinstance(node[name], str):
             node[name] = damaged(node[name], draw) if len(node[name]) > 60 else "A"
         elif draw(st.booleans()) or not isinstance(node, dict):
-            node[name] = draw(JUNK)
+            node[name] = copy.deepcopy(draw(JUNK))  # changed by the next round
         else:
             node.pop(name, None)
     return event

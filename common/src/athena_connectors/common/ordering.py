@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from athena_connectors.common.valueset import Value
 
-__all__ = ["has_order", "is_zoned", "key_function", "sort_key"]
+__all__ = ["has_order", "is_zoned", "key_function", "same_type", "sort_key"]
 
 ZONE_BITS = 12
 """Width of the zone key below the milliseconds of a packed zoned timestamp."""
@@ -28,6 +28,16 @@ ZONE_BITS = 12
 def is_zoned(type_: pa.DataType) -> bool:
     """Return whether values are packed: instant above, zone key in the low 12 bits."""
     return isinstance(type_, pa.TimestampType) and type_.tz is not None
+
+
+def same_type(left: pa.DataType, right: pa.DataType) -> bool:
+    """Return whether two types hold the same physical values.
+
+    Zoned timestamps of one unit do: the zone stands in the values, not in the type.
+    """
+    if isinstance(left, pa.TimestampType) and isinstance(right, pa.TimestampType):
+        return left.unit == right.unit and (left.tz is None) == (right.tz is None)
+    return left == right
 
 
 def has_order(type_: pa.DataType) -> bool:

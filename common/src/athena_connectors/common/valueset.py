@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 from athena_connectors.common.errors import InvalidRequestError
-from athena_connectors.common.ordering import has_order, key_function, sort_key
+from athena_connectors.common.ordering import has_order, key_function, same_type, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -514,15 +514,8 @@ def _alike(left: _Set, right: ValueSet) -> _Set:
         raise InvalidRequestError(
             f"A {type(left).__name__} can't be combined with a {type(right).__name__}."
         )
-    if not _same_type(left.type, right.type):
+    if not same_type(left.type, right.type):
         raise InvalidRequestError(
             f"A value set of type {left.type} can't be combined with one of type {right.type}."
         )
     return right
-
-
-def _same_type(left: pa.DataType, right: pa.DataType) -> bool:
-    """Zoned timestamps differ in unit only: the zone is in the values, not in the type."""
-    if isinstance(left, pa.TimestampType) and isinstance(right, pa.TimestampType):
-        return left.unit == right.unit and (left.tz is None) == (right.tz is None)
-    return left == right

@@ -20,11 +20,10 @@ from athena_connectors.common.protocol.members import (
     Form,
     MemberError,
     Node,
-    decode_base64,
-    encode_base64,
     read_member,
     read_whole,
 )
+from athena_connectors.common.protocol.scalars import decode_base64, encode_base64
 from athena_connectors.common.protocol.storage import check_values
 
 if TYPE_CHECKING:

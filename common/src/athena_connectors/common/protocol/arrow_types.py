@@ -16,27 +16,14 @@ from athena_connectors.common.protocol.members import (
     Node,
     nullable,
     object_of,
-    text,
-    truth,
     variants,
-    whole,
-    word_of,
 )
+from athena_connectors.common.protocol.scalars import text, truth, whole, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ARROW_TYPE", "same_type"]
-
-
-def same_type(left: pa.DataType, right: pa.DataType) -> bool:
-    """Return whether two types hold the same physical values.
-
-    Zoned timestamps of one unit do: the zone stands in the values, not in the type.
-    """
-    if isinstance(left, pa.TimestampType) and isinstance(right, pa.TimestampType):
-        return left.unit == right.unit and (left.tz is None) == (right.tz is None)
-    return left == right
+__all__ = ["ARROW_TYPE"]
 
 
 _PLAIN: dict[str, pa.DataType] = {

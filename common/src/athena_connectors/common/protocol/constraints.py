@@ -16,10 +16,8 @@ from athena_connectors.common.protocol.members import (
     nullable,
     object_of,
     since,
-    text,
-    whole,
-    word_of,
 )
+from athena_connectors.common.protocol.scalars import text, whole, word_of
 from athena_connectors.common.protocol.value_sets import VALUE_SET
 
 __all__ = ["CONSTRAINTS"]

@@ -25,9 +25,9 @@ from athena_connectors.common.protocol.members import (
     nullable,
     object_of,
     read_member,
-    text,
     variants,
 )
+from athena_connectors.common.protocol.scalars import text
 from athena_connectors.common.protocol.value_blocks import VALUES, Values
 
 __all__ = ["CONDITION"]

@@ -10,9 +10,6 @@ Source: wire protocol, sections 2.5 and 3.
 
 from __future__ import annotations
 
-import binascii
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,10 +22,7 @@ __all__ = [
     "MemberError",
     "Node",
     "absent_as",
-    "base64_bytes",
-    "decode_base64",
     "each",
-    "encode_base64",
     "kind_of_node",
     "map_of",
     "member_of",
@@ -37,20 +31,15 @@ __all__ = [
     "read_member",
     "read_whole",
     "since",
-    "text",
-    "truth",
+    "unfit",
     "variants",
-    "whole",
-    "whole_text",
     "within",
-    "word_of",
 ]
 
 Node = Any
 """What JSON makes of a member."""
 
 OLDEST_SERDE = 2
-_NUMBER = re.compile(r"([+-]?[0-9]{1,40})(?:\.[0-9]*)?")
 
 
 class MemberError(ValueError):
@@ -139,7 +128,8 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-def _unfit(value: Any, wanted: str) -> MemberError:
+def unfit(value: Any, wanted: str) -> MemberError:
+    """Return the error that tells what kind of JSON is expected instead of a value's."""
     return MemberError(f"is {kind_of_node(value)}, {wanted} is expected.")
 
 
@@ -157,7 +147,7 @@ def member_of(node: Node, name: str) -> Node:
     except (KeyError, TypeError, IndexError) as cause:
         if isinstance(node, dict):
             raise MemberError("is missing.", member=name) from cause
-        raise _unfit(node, "an object") from cause
+        raise unfit(node, "an object") from cause
 
 
 def read_member(node: Node, name: str, form: Form) -> Any:
@@ -167,7 +157,7 @@ def read_member(node: Node, name: str, form: Form) -> Any:
         MemberError: It is malformed, or has no default; or the node is no object.
     """
     if not isinstance(node, dict):
-        raise _unfit(node, "an object")
+        raise unfit(node, "an object")
     part = node.get(name)
     if part is None:
         if form.default is not None:
@@ -226,12 +216,12 @@ def each(form: Form) -> Form:
 
     def read(node: Node) -> tuple[Any, ...]:
         if not isinstance(node, list):
-            raise _unfit(node, "a list")
+            raise unfit(node, "a list")
         return tuple(convert(node, form.read))
 
     def write(value: Any, serde: int) -> Node:
         if not isinstance(value, tuple | list):
-            raise _unfit(value, "a list")
+            raise unfit(value, "a list")
         return convert(value, lambda item: form.write(item, serde))
 
     def convert(items: Sequence[Any], change: Callable[[Any], Any]) -> list[Any]:
@@ -251,12 +241,12 @@ def map_of(form: Form) -> Form:
 
     def read(node: Node) -> dict[str, Any]:
         if not isinstance(node, dict):
-            raise _unfit(node, "an object")
+            raise unfit(node, "an object")
         return convert(node, form.read)
 
     def write(value: Any, serde: int) -> Node:
         if not isinstance(value, Mapping):
-            raise _unfit(value, "an object")
+            raise unfit(value, "an object")
         return convert(value, lambda item: form.write(item, serde))
 
     def convert(items: Mapping[Any, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
@@ -311,125 +301,3 @@ def variants(forms: Mapping[str, Form], write: Callable[[Any, int], Node]) -> Fo
         return forms[kind].read(node)
 
     return Form(read, write)
-
-
-# Scalars
-
-
-def _read_text(node: Node) -> str:
-    if isinstance(node, str):
-        return node
-    if isinstance(node, bool):
-        return "true" if node else "false"
-    if isinstance(node, int | float):
-        return str(node)
-    raise _unfit(node, "text")
-
-
-def _write_text(value: Any, serde: int) -> str:
-    del serde
-    if not isinstance(value, str):
-        raise _unfit(value, "text")
-    return value
-
-
-text = Form(_read_text, _write_text)
-
-
-def _read_whole(node: Node) -> int:
-    if isinstance(node, bool) or not isinstance(node, int | float | str):
-        raise _unfit(node, "a whole number")
-    number = _parse_whole(node.strip()) if isinstance(node, str) else node
-    if not -(2**63) <= number < 2**63:
-        raise MemberError("is no number of 64 bits.")
-    return math.trunc(number)
-
-
-def _parse_whole(written: str) -> int:
-    digits = _NUMBER.fullmatch(written)
-    if digits is None:
-        raise _unfit(written, "a whole number")
-    return int(digits[1])
-
-
-def _write_whole(value: Any, serde: int) -> int:
-    del serde
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _unfit(value, "a whole number")
-    return value
-
-
-whole = Form(_read_whole, _write_whole)
-whole_text = Form(_read_whole, lambda value, serde: str(_write_whole(value, serde)))
-"""A whole number that is written as text."""
-
-
-def _read_truth(node: Node) -> bool:
-    if isinstance(node, bool):
-        return node
-    if isinstance(node, int | float):
-        return node != 0
-    known = {"true": True, "false": False}.get(node) if isinstance(node, str) else None
-    if known is None:
-        raise _unfit(node, "true or false")
-    return known
-
-
-def _write_truth(value: Any, serde: int) -> bool:
-    del serde
-    if not isinstance(value, bool):
-        raise _unfit(value, "true or false")
-    return value
-
-
-truth = Form(_read_truth, _write_truth)
-
-
-def word_of(words: Mapping[str, Any]) -> Form:
-    """Return the form of a word out of a few, each of which means a value."""
-    spelled = {value: word for word, value in words.items()}
-
-    def read(node: Node) -> Any:
-        if not isinstance(node, str) or node not in words:
-            raise MemberError(f"is none of {', '.join(words)}.")
-        return words[node]
-
-    def write(value: Any, serde: int) -> Node:
-        del serde
-        if value not in spelled:
-            raise MemberError(f"is none of {', '.join(words)}.")
-        return spelled[value]
-
-    return Form(read, write)
-
-
-def decode_base64(node: Node) -> bytes:
-    """Return the bytes of padded standard base64; line breaks are passed over.
-
-    Raises:
-        MemberError: It is anything else.
-    """
-    if not isinstance(node, str):
-        raise _unfit(node, "base64 text")
-    try:
-        return binascii.a2b_base64(node, strict_mode=True)
-    except ValueError as cause:
-        joined = node.replace("\n", "").replace("\r", "")
-        if len(joined) < len(node):
-            return decode_base64(joined)
-        raise MemberError("is no padded standard base64.") from cause
-
-
-def encode_base64(data: Any) -> str:
-    """Return any buffer of bytes as padded standard base64."""
-    return binascii.b2a_base64(data, newline=False).decode("ascii")
-
-
-def _write_bytes(value: Any, serde: int) -> str:
-    del serde
-    if not isinstance(value, bytes):
-        raise MemberError("is no bytes.")
-    return encode_base64(value)
-
-
-base64_bytes = Form(decode_base64, _write_bytes)

@@ -12,12 +12,14 @@ from athena_connectors.common.protocol.members import (
     Form,
     Node,
     absent_as,
-    base64_bytes,
     each,
     map_of,
     nullable,
     object_of,
     since,
+)
+from athena_connectors.common.protocol.scalars import (
+    base64_bytes,
     text,
     truth,
     whole,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from athena_connectors.common.ordering import same_type
 from athena_connectors.common.protocol.arrow import (
     ARROW_FAULTS,
     BLOCK,
@@ -21,17 +22,16 @@ from athena_connectors.common.protocol.arrow import (
     encode_schema,
     read_batch_message,
 )
-from athena_connectors.common.protocol.arrow_types import same_type
 from athena_connectors.common.protocol.members import (
     FAULTS,
     Form,
     MemberError,
     Node,
-    decode_base64,
     member_of,
     read_member,
     within,
 )
+from athena_connectors.common.protocol.scalars import decode_base64
 from athena_connectors.common.protocol.storage import physical_array, physical_values
 
 if TYPE_CHECKING:

@@ -19,11 +19,10 @@ from athena_connectors.common.protocol.members import (
     each,
     member_of,
     read_member,
-    truth,
     variants,
     within,
-    word_of,
 )
+from athena_connectors.common.protocol.scalars import truth, word_of
 from athena_connectors.common.protocol.value_blocks import (
     VALUES,
     ScalarBlocks,

@@ -102,11 +102,11 @@ class DomainReader:
     def _truth(self, node: exp.Expr) -> _Truth | None:
         node = node.unnest()
         reader = self._readers.get(type(node))
-        return reader(node) if reader is not None else None
+        truth = reader(node) if reader is not None else None
+        return _negated(truth) if node.args.get("negate") else truth
 
     def _not(self, node: exp.Expr) -> _Truth | None:
-        inner = self._truth(node.this)
-        return None if inner is None else _Truth(inner.column, inner.false, inner.true)
+        return _negated(self._truth(node.this))
 
     def _both(self, node: exp.Expr) -> _Truth | None:
         return _combine(node, self._truth(node.this), self._truth(node.expression))
@@ -200,6 +200,10 @@ _MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
 def _has_source(node: exp.Expr) -> bool:
     """Whether an IN looks into something else than a list."""
     return any(node.args.get(key) for key in ("query", "unnest", "field"))
+
+
+def _negated(truth: _Truth | None) -> _Truth | None:
+    return None if truth is None else _Truth(truth.column, truth.false, truth.true)
 
 
 def _set(type_: pa.DataType, *ranges: Range) -> SortedRangeSet:

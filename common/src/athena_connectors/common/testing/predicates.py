@@ -42,7 +42,8 @@ class Probe:
         constants: Constants in Athena's SQL to compare it with: values that it has, some
             next to them, ends of the type. None for a column that is not comparable.
         peers: Columns that it is compared with.
-        steps: Positive numbers to calculate with; none where results could be out of range.
+        terms: Positive numbers and columns to calculate with; none where a result could be
+            out of range.
         patterns: Patterns of LIKE in quotes; none for a column that is not text.
         tests: Conditions that only a column of its type has.
     """
@@ -50,7 +51,7 @@ class Probe:
     column: str
     constants: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
 
@@ -181,19 +182,18 @@ def _like(probe: Probe, random: Random) -> str | None:
 
 
 def _arithmetic(probe: Probe, random: Random) -> str | None:
-    if not probe.steps:
+    if not probe.terms:
         return None
-    column, step = probe.column, random.choice(probe.steps)
-    other = random.choice((*probe.peers, step))
+    column, one, two = probe.column, random.choice(probe.terms), random.choice(probe.terms)
     results = [
-        f"{column} + {step}",
-        f"{step} - {column}",
-        f"{column} * {step}",
+        f"{column} + {one}",
+        f"{one} - {column}",
+        f"{column} * {one}",
         f"-{column}",
-        f"{column} - {other}",
-        f"{column} + {other} * {step}",
+        f"{column} - {one} * {two}",
+        f"({column} + {one}) * {two}",
     ]
-    whole = [number for number in probe.steps if number.isdigit()]
+    whole = [term for term in probe.terms if term.isdigit()]
     if whole:
         results.append(f"{column} % {random.choice(whole)}")
     operator = random.choice(("=", "<>", "<", ">="))

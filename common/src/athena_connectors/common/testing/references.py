@@ -99,6 +99,7 @@ def read_statement(
         _replace(table, relation, alias)
     _shorten_columns(tree, unaliased)
     _simplify_exists(tree)
+    _close_up_offsets(tree)
     _quote_keywords(tree)
     return Statement(tree, dialect, references)
 
@@ -259,6 +260,17 @@ def _is_bare_star(query: exp.Select) -> bool:
         and len(query.expressions) == len(stars) == 1
         and not any(stars[0].args.values())
     )
+
+
+_SPACED_OFFSET = re.compile(r"(.*\d) +([+-]\d{1,2}(?::\d\d)?)")
+
+
+def _close_up_offsets(tree: exp.Query) -> None:
+    """Write ``TIMESTAMP '2024-01-01 00:00:00 +05:30'`` without the blank, as DuckDB reads it."""
+    for cast in tree.find_all(exp.Cast):
+        text = cast.this
+        if cast.is_type(exp.DataType.Type.TIMESTAMPTZ) and isinstance(text, exp.Literal):
+            text.set("this", _SPACED_OFFSET.sub(r"\1\2", text.this))
 
 
 def _quote_keywords(tree: exp.Query) -> None:

@@ -177,9 +177,12 @@ def batches(
 
 
 @st.composite
-def ranges(draw: st.DrawFn, type_: pa.DataType) -> Range:
-    """Return ranges of a scalar type."""
-    one, two = draw(values(type_)), draw(values(type_))
+def ranges(
+    draw: st.DrawFn, type_: pa.DataType, *, ends: st.SearchStrategy[Any] | None = None
+) -> Range:
+    """Return ranges of a scalar type, which end at any values if not at certain ones."""
+    ends = values(type_) if ends is None else ends
+    one, two = draw(ends), draw(ends)
     low, high = sorted((one, two), key=lambda value: sort_key(type_, value))
     below, above = draw(st.booleans()), draw(st.booleans())
     if sort_key(type_, low) == sort_key(type_, high):
@@ -197,34 +200,45 @@ def ranges(draw: st.DrawFn, type_: pa.DataType) -> Range:
     return draw(st.sampled_from(shapes))
 
 
-def sorted_range_sets(type_: pa.DataType) -> st.SearchStrategy[SortedRangeSet]:
-    """Return range sets of a scalar type: ranges, IN lists and NOT IN lists."""
+def sorted_range_sets(
+    type_: pa.DataType, *, ends: st.SearchStrategy[Any] | None = None
+) -> st.SearchStrategy[SortedRangeSet]:
+    """Return range sets of a scalar type: ranges, IN lists and NOT IN lists.
+
+    Args:
+        type_: Type of the values.
+        ends: Values that occur, instead of any.
+    """
+    ends = values(type_) if ends is None else ends
     free = st.builds(
         lambda items, null_allowed: SortedRangeSet.of(type_, items, null_allowed=null_allowed),
-        st.lists(ranges(type_), max_size=5),
+        st.lists(ranges(type_, ends=ends), max_size=5),
         st.booleans(),
     )
     points = st.builds(
         lambda items, null_allowed: SortedRangeSet.of_points(
             type_, items, null_allowed=null_allowed
         ),
-        st.lists(values(type_), max_size=6),
+        st.lists(ends, max_size=6),
         st.booleans(),
     )
     return st.one_of(free, points, points.map(lambda item: item.complement()))
 
 
-def value_sets(type_: pa.DataType) -> st.SearchStrategy[ValueSet]:
-    """Return value sets of every class for a scalar type."""
+def value_sets(
+    type_: pa.DataType, *, ends: st.SearchStrategy[Any] | None = None
+) -> st.SearchStrategy[ValueSet]:
+    """Return value sets of every class for a scalar type; ``ends`` as above."""
+    ends = values(type_) if ends is None else ends
     equatable = st.builds(
         EquatableValueSet,
         st.just(type_),
-        st.lists(values(type_), max_size=4).map(tuple),
+        st.lists(ends, max_size=4).map(tuple),
         st.booleans(),
         st.booleans(),
     )
     all_or_none = st.builds(AllOrNoneValueSet, st.just(type_), st.booleans(), st.booleans())
-    return st.one_of(sorted_range_sets(type_), equatable, all_or_none)
+    return st.one_of(sorted_range_sets(type_, ends=ends), equatable, all_or_none)
 
 
 _COMPARISONS = (
@@ -241,7 +255,11 @@ _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 
 
 def conditions(
-    columns: Mapping[str, pa.DataType], *, arithmetic: bool = True, depth: int = 3
+    columns: Mapping[str, pa.DataType],
+    *,
+    arithmetic: bool = True,
+    depth: int = 3,
+    constants: Mapping[str, st.SearchStrategy[Any]] | None = None,
 ) -> st.SearchStrategy[Expression]:
     """Return boolean expressions over scalar columns, with all functions of the protocol.
 
@@ -249,13 +267,15 @@ def conditions(
         columns: Name and type of each column that may occur.
         arithmetic: Whether numbers are calculated with; such an expression may fail.
         depth: Levels of AND, OR and NOT at most.
+        constants: Values next to each column, instead of any of its type.
     """
+    sources = {name: values(type_) for name, type_ in columns.items()} | dict(constants or {})
     leaves = st.sampled_from(sorted(columns)).flatmap(
-        lambda name: _tests(name, columns, arithmetic=arithmetic)
+        lambda name: _tests(name, columns, constants=sources[name], arithmetic=arithmetic)
     )
     if depth == 0:
         return leaves
-    parts = conditions(columns, arithmetic=arithmetic, depth=depth - 1)
+    parts = conditions(columns, arithmetic=arithmetic, depth=depth - 1, constants=constants)
     joined = st.builds(
         lambda function, items: Call(function, tuple(items), pa.bool_()),
         st.sampled_from(("$and", "$or")),
@@ -269,13 +289,18 @@ def _call(function: str, *arguments: Expression) -> Call:
 
 
 def _tests(
-    name: str, columns: Mapping[str, pa.DataType], *, arithmetic: bool
+    name: str,
+    columns: Mapping[str, pa.DataType],
+    *,
+    constants: st.SearchStrategy[Any],
+    arithmetic: bool,
 ) -> st.SearchStrategy[Expression]:
     type_ = columns[name]
-    operands = _operands(type_, columns, arithmetic=arithmetic)
+    operands = _operands(type_, columns, constants=constants, arithmetic=arithmetic)
     compared = st.builds(_call, st.sampled_from(_COMPARISONS), operands, operands)
     null = st.builds(_call, st.just("$is_null"), operands)
-    listed = st.builds(lambda item, array: _call("$in", item, array), operands, _arrays(type_))
+    arrays = _arrays(type_, constants)
+    listed = st.builds(lambda item, array: _call("$in", item, array), operands, arrays)
     tests: list[st.SearchStrategy[Any]] = [compared, null, listed]
     if kind_of(type_) is Kind.TEXT:
         tests.append(st.builds(_call, st.just("$like_pattern"), operands, operands))
@@ -285,15 +310,19 @@ def _tests(
 
 
 def _operands(
-    type_: pa.DataType, columns: Mapping[str, pa.DataType], *, arithmetic: bool
+    type_: pa.DataType,
+    columns: Mapping[str, pa.DataType],
+    *,
+    constants: st.SearchStrategy[Any],
+    arithmetic: bool,
 ) -> st.SearchStrategy[Expression]:
     """Return expressions that can be compared with values of a type."""
     kind = kind_of(type_)
     kinds = _NUMBERS if kind in _NUMBERS else {kind}
     alike = [(name, other) for name, other in columns.items() if kind_of(other) in kinds]
     variables = st.sampled_from(alike).map(lambda item: Variable(*item))
-    constants = st.none() | values(type_)
-    plain = st.one_of(variables, constants.map(lambda value: Constant((value,), type_)))
+    constant = (st.none() | constants).map(lambda value: Constant((value,), type_))
+    plain = st.one_of(variables, constant)
     choices = [plain, plain, st.builds(_typed("$nullif", type_), plain, plain)]
     if arithmetic and kind in _NUMBERS:
         function = st.sampled_from(_ARITHMETIC)
@@ -307,10 +336,10 @@ def _typed(function: str, type_: pa.DataType) -> Any:
     return lambda *arguments: Call(function, arguments, type_)
 
 
-def _arrays(type_: pa.DataType) -> st.SearchStrategy[Call]:
+def _arrays(type_: pa.DataType, constants: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
     """Return lists of constants, some of them batched into one constant."""
-    batched = st.lists(st.none() | values(type_), min_size=1, max_size=5)
-    constants = batched.map(lambda items: Constant(tuple(items), type_))
-    return st.lists(constants, max_size=3).map(
+    batched = st.lists(st.none() | constants, min_size=1, max_size=5)
+    batches = batched.map(lambda items: Constant(tuple(items), type_))
+    return st.lists(batches, max_size=3).map(
         lambda items: Call("$array", tuple(items), pa.list_(pa.null()))
     )

@@ -220,7 +220,8 @@ class ExpressionReader:
         reader = self._readers.get(type(node))
         if reader is None:
             raise _NotSentError("the protocol has no function for it")
-        return reader(node)
+        tree = reader(node)
+        return _call("$not", tree) if node.args.get("negate") else tree  # NOT LIKE is one node
 
     def _both(self, node: exp.Expr) -> Expression:
         name = "$and" if isinstance(node, exp.And) else "$or"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-from athena_connectors.common.ordering import is_zoned
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.jdbc_postgres.literals import identifier, server_type
 from athena_connectors.jdbc_postgres.types import Comparison
@@ -28,7 +27,6 @@ __all__ = [
     "comparable",
     "is_not_null",
     "is_null",
-    "same_type",
     "subject_of",
 ]
 
@@ -107,11 +105,6 @@ class Subject:
 def comparable(column: Column) -> bool:
     """Return whether values of a column can be compared in the server at all."""
     return kind_of(column.arrow) in _KINDS.get(column.comparison, ())
-
-
-def same_type(left: Any, right: Any) -> bool:
-    """Return whether two Arrow types are one to the engine: a zone is in the values."""
-    return bool(left == right or (is_zoned(left) and is_zoned(right) and left.unit == right.unit))
 
 
 def subject_of(column: Column) -> Subject:

@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from athena_connectors.common.ordering import has_order
+from athena_connectors.common.ordering import has_order, same_type
 from athena_connectors.common.physical import Kind
 from athena_connectors.common.valueset import (
     AllOrNoneValueSet,
@@ -28,7 +28,6 @@ from athena_connectors.jdbc_postgres.comparisons import (
     NotPushedError,
     is_not_null,
     is_null,
-    same_type,
     subject_of,
 )
 from athena_connectors.jdbc_postgres.literals import (

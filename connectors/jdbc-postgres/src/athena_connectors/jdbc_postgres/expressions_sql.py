@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from athena_connectors.common.arithmetic import ARITHMETIC
 from athena_connectors.common.expressions import Call, Constant, Variable, check_calls
+from athena_connectors.common.ordering import same_type
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.valueset import Range, SortedRangeSet
 from athena_connectors.jdbc_postgres.arithmetic_sql import Term, calculate
@@ -22,7 +23,6 @@ from athena_connectors.jdbc_postgres.comparisons import (
     TEXTS,
     NotPushedError,
     is_null,
-    same_type,
     subject_of,
 )
 from athena_connectors.jdbc_postgres.domains_sql import FALSE, Fragment, membership_sql

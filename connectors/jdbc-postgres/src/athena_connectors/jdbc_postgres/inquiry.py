@@ -15,8 +15,9 @@ __all__ = ["Inquiry", "nodes_of"]
 _log = logging.getLogger(__name__)
 
 # Data exception, feature not supported, syntax error or access rule violation: what a role
-# with few rights, a revoked catalogue or a server that only resembles PostgreSQL answers.
-_REFUSALS = ("22", "0A", "42")
+# with few rights, a revoked catalogue or a server that only resembles PostgreSQL answers;
+# out of memory: what it answers when a plan would lock more partitions than it has locks.
+_REFUSALS = ("22", "0A", "42", "53200")
 
 
 class Inquiry:
@@ -52,7 +53,7 @@ class Inquiry:
         try:
             self._cursor.execute(sql)
         except psycopg2.Error as error:
-            if (error.pgcode or "")[:2] not in _REFUSALS:
+            if not (error.pgcode or "").startswith(_REFUSALS):
                 raise
             _log.info("Splits are planned without an answer (SQLSTATE %s).", error.pgcode)
             self._cursor.execute("ROLLBACK TO SAVEPOINT planning")

@@ -66,6 +66,7 @@ _TIMEOUT = _Meaning(
 
 _BY_STATE: dict[str, _Meaning] = {
     "0A000": _Meaning(UnsupportedOperationError),
+    "25001": _Meaning(UnsupportedOperationError, "The connector's transactions only read."),
     "25006": _Meaning(UnsupportedOperationError, "The connector only reads."),
     "25P03": _TIMEOUT,
     "25P04": _TIMEOUT,
@@ -85,6 +86,7 @@ _BY_STATE: dict[str, _Meaning] = {
 
 _BY_CLASS: dict[str, _Meaning] = {
     "08": _LOST,
+    "21": _Meaning(InvalidRequestError, "Check the query's text."),
     "22": _Meaning(InvalidRequestError, "Check the values and casts of the query."),
     "28": _LOGIN,
     "42": _Meaning(InvalidRequestError, "Check the query's text."),
@@ -127,6 +129,9 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], _Meaning], ...] = tuple(
 
 _NAME = re.compile(r'"[^"]*"')
 
+_SILENT = "no message from the libpq"
+"""What psycopg2 says when a COPY breaks off: libpq has an answer only to later questions."""
+
 
 def translate(error: psycopg2.Error, *, catalog: str, table: str = "") -> ConnectorError:
     """Return the error to raise ``from`` an error of the driver.
@@ -166,5 +171,7 @@ def _first_message(error: psycopg2.Error) -> str:
     the table, which have no place in an error.
     """
     text = (error.diag.message_primary if error.pgcode else None) or str(error)
+    if _SILENT in text:
+        return "the connection was closed while the server was sending rows"
     lines = filter(None, (line.strip() for line in text.splitlines()))
     return "; ".join(lines).rstrip(".") or type(error).__name__

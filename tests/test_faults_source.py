@@ -1,0 +1,404 @@
+"""A source that refuses, breaks off, stalls or changes ends a read as a whole, in time.
+
+A real server, behind a network that can be made bad. Each fault is taken away in the end,
+and the same instance of the function then has to work.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from athena_connectors.common.errors import (
+    AccessDeniedError,
+    ColumnNotFoundError,
+    ConfigurationError,
+    ConnectorError,
+    DataConversionError,
+    DeadlineExceededError,
+    InvalidCredentialsError,
+    NotFoundError,
+    SchemaNotFoundError,
+    SourceError,
+    SourceTimeoutError,
+    TableNotFoundError,
+    ThrottledError,
+)
+from athena_connectors.common.testing.faults import FaultCheck, OneInstance, RemainingTime
+from athena_connectors.common.testing.folder_store import FolderStore
+from athena_connectors.common.testing.postgres import postgres_server
+from athena_connectors.common.testing.postgres_sessions import require_rest, sessions_of
+from athena_connectors.common.testing.tcp_proxy import tcp_proxy
+from athena_connectors.jdbc_postgres.app import handler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from athena_connectors.common.protocol.messages import S3SpillLocation
+    from athena_connectors.common.testing.postgres import PostgresAddress
+    from athena_connectors.common.testing.tcp_proxy import TcpProxy
+
+PASSWORD = "correct horse/battery+staple"
+BLOCK_BYTES = 100_000
+BIG_ROWS = 60_000
+
+TABLES = (
+    "CREATE SCHEMA shop",
+    "CREATE TABLE shop.orders (id int4, price numeric(10,2), note text)",
+    "INSERT INTO shop.orders VALUES (1, 9.99, 'first'), (2, NULL, NULL)",
+    f"CREATE VIEW shop.big AS SELECT g AS id, repeat('x', 100) AS text"
+    f" FROM generate_series(1, {BIG_ROWS}) AS g",
+    "CREATE VIEW shop.endless AS SELECT generate_series(1, 2000000000) AS id,"
+    " repeat('x', 100) AS text",
+    "CREATE VIEW shop.slow AS SELECT g AS id, pg_sleep(0.2)::text AS text"
+    " FROM generate_series(1, 1000) AS g",
+)
+ORDERS = [
+    {"id": 1, "price": "9.99", "note": "first"},
+    {"id": 2, "price": None, "note": None},
+]
+
+
+@pytest.fixture(scope="module")
+def role() -> str:
+    """Name of the database and of the role without special rights that the function uses."""
+    return f"faulty_source_{os.getpid()}"
+
+
+@pytest.fixture(scope="module")
+def shop(postgres: PostgresAddress, role: str) -> Iterator[PostgresAddress]:
+    """The database, as its superuser; the role may read what is in it."""
+    address = postgres.create_database(role)
+    address.execute(f"DROP ROLE IF EXISTS {role}", f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
+    address.execute(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'", *TABLES)
+    address.execute(
+        f"GRANT USAGE ON SCHEMA shop TO {role}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA shop TO {role}",
+    )
+    yield address
+    postgres.drop_database(role)
+    postgres.execute(f"DROP ROLE {role}")
+
+
+@pytest.fixture
+def network(shop: PostgresAddress) -> Iterator[TcpProxy]:
+    with tcp_proxy(shop.host, shop.port) as proxy:
+        yield proxy
+
+
+class HookedStore(FolderStore):
+    """Calls ``hook`` once, at its third put."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+        self.puts = 0
+        self.hook: Callable[[], object] = lambda: None
+
+    def put(self, location: S3SpillLocation, data: Any, *, headers: Any) -> None:
+        super().put(location, data, headers=headers)
+        self.puts += 1
+        if self.puts == 3:
+            self.hook()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HookedStore:
+    return HookedStore(tmp_path)
+
+
+Make = Any
+
+
+@pytest.fixture
+def make(
+    shop: PostgresAddress, role: str, network: TcpProxy, store: HookedStore
+) -> Iterator[Callable[..., OneInstance]]:
+    """Make instances whose way to the server is the bad network."""
+    made: list[OneInstance] = []
+
+    def make_instance(more: str = "", **settings: str) -> OneInstance:
+        via = shop.of_user(role, PASSWORD)
+        text = via.connection_string.replace(f":{shop.port}/", f":{network.port}/")
+        environ = {
+            "default": text + more,
+            "spill_bucket": "bucket",
+            "MAX_BLOCK_SIZE_BYTES": str(BLOCK_BYTES),
+            "fetch_size": "1000",
+            **settings,
+        }
+        made.append(OneInstance(handler, environ, spill=store, store=store))
+        return made[-1]
+
+    yield make_instance
+    for instance in made:
+        instance.close()
+
+
+@pytest.fixture
+def instance(make: Callable[..., OneInstance]) -> OneInstance:
+    return make()
+
+
+def orders(instance: OneInstance) -> list[dict[str, Any]]:
+    rows = instance.rows(instance.scan("shop.orders", "id", "price", "note"))
+    return [{**row, "price": row["price"] and str(row["price"])} for row in rows]
+
+
+@pytest.fixture
+def hold(
+    shop: PostgresAddress, capfd: pytest.CaptureFixture[str]
+) -> Callable[[OneInstance], FaultCheck]:
+    """Make the check of an instance."""
+
+    def make_check(instance: OneInstance, recovered: Any = None) -> FaultCheck:
+        def works() -> None:
+            assert orders(instance) == ORDERS
+
+        return FaultCheck(
+            instance,
+            secrets=(PASSWORD,),
+            output=lambda: "".join(capfd.readouterr()),
+            at_rest=partial(require_rest, shop),
+            recovered=recovered or works,
+        )
+
+    return make_check
+
+
+@pytest.fixture
+def check(hold: Callable[[OneInstance], FaultCheck], instance: OneInstance) -> FaultCheck:
+    return hold(instance)
+
+
+# The way in
+
+
+REFUSALS: dict[str, tuple[str, str, type[ConnectorError], tuple[str, ...]]] = {
+    "wrong password": (
+        "ALTER ROLE {role} PASSWORD 'another'",
+        f"ALTER ROLE {{role}} PASSWORD '{PASSWORD}'",
+        InvalidCredentialsError,
+        ("{role}", "password authentication failed", "Check user and password"),
+    ),
+    "unknown user": (
+        "ALTER ROLE {role} RENAME TO {role}_away",
+        f"ALTER ROLE {{role}}_away RENAME TO {{role}};ALTER ROLE {{role}} PASSWORD '{PASSWORD}'",
+        InvalidCredentialsError,
+        ("{role}", "Check user and password"),
+    ),
+    "no login": (
+        "ALTER ROLE {role} NOLOGIN",
+        "ALTER ROLE {role} LOGIN",
+        InvalidCredentialsError,
+        ("{role}", "not permitted to log in"),
+    ),
+    "expired password": (
+        "ALTER ROLE {role} VALID UNTIL '2020-01-01'",
+        "ALTER ROLE {role} VALID UNTIL 'infinity'",
+        InvalidCredentialsError,
+        ("{role}",),
+    ),
+    "unknown database": (
+        "ALTER DATABASE {role} RENAME TO {role}_away",
+        "ALTER DATABASE {role}_away RENAME TO {role}",
+        NotFoundError,
+        ('"{role}"', "does not exist", "Check the database's name"),
+    ),
+    "no right to connect": (
+        "REVOKE CONNECT ON DATABASE {role} FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE {role} TO PUBLIC",
+        AccessDeniedError,
+        ('"{role}"', "permission denied", "Grant"),
+    ),
+    "too many connections": (
+        "ALTER ROLE {role} CONNECTION LIMIT 0",
+        "ALTER ROLE {role} CONNECTION LIMIT -1",
+        ThrottledError,
+        ("too many connections", "max_splits"),
+    ),
+    "database closed": (
+        "ALTER DATABASE {role} ALLOW_CONNECTIONS false",
+        "ALTER DATABASE {role} ALLOW_CONNECTIONS true",
+        SourceError,
+        ('"{role}"', "not currently accepting connections"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refused_login(
+    check: FaultCheck, instance: OneInstance, postgres: PostgresAddress, role: str, name: str
+) -> None:
+    broken, healed, kind, words = REFUSALS[name]
+    postgres.execute(broken.format(role=role))
+    with check.expect(
+        kind,
+        "'default'",
+        *(word.format(role=role) for word in words),
+        heal=lambda: postgres.execute(*healed.format(role=role).split(";")),
+    ):
+        orders(instance)
+
+
+def test_a_closed_port(check: FaultCheck, instance: OneInstance, network: TcpProxy) -> None:
+    network.refuse()
+    with check.expect(SourceError, "refused", "security group", heal=network.heal):
+        orders(instance)
+
+
+def test_a_host_that_does_not_answer(
+    hold: Any, make: Callable[..., OneInstance], network: TcpProxy
+) -> None:
+    instance = make("&connectTimeout=2")
+    network.stall_after(0)
+    with hold(instance).expect(SourceError, "timeout", "security group", heal=network.heal) as it:
+        orders(instance)
+    assert it.seconds < 5
+
+
+def test_a_server_that_hangs_up(
+    check: FaultCheck, instance: OneInstance, network: TcpProxy
+) -> None:
+    network.cut_after(0)
+    with check.expect(SourceError, "'default'", heal=network.heal):
+        orders(instance)
+
+
+def test_a_host_without_address(hold: Any, shop: PostgresAddress, role: str) -> None:
+    text = f"postgres://jdbc:postgresql://no-such-host.invalid/{role}?user={role}&password=p2w0rd"
+    instance = OneInstance(handler, {"default": text}, spill=FolderStore.__new__(FolderStore))
+    check = hold(instance, recovered=instance.client.ping)
+    check.hide("p2w0rd")
+    with check.expect(ConfigurationError, "no-such-host.invalid", "Check the host"):
+        instance.client.schemas()
+
+
+def test_a_server_without_tls(hold: Any, make: Callable[..., OneInstance]) -> None:
+    instance = make("&sslmode=require")
+    with hold(instance, recovered=instance.client.ping).expect(
+        ConfigurationError, "SSL", "sslmode"
+    ):
+        orders(instance)
+
+
+RIGHTS: dict[str, tuple[str, str, type[ConnectorError], tuple[str, ...]]] = {
+    "table": (
+        "REVOKE SELECT ON shop.orders FROM {role}",
+        "GRANT SELECT ON shop.orders TO {role}",
+        AccessDeniedError,
+        ("shop.orders", "SELECT"),
+    ),
+    "schema": (
+        "REVOKE USAGE ON SCHEMA shop FROM {role}",
+        "GRANT USAGE ON SCHEMA shop TO {role}",
+        AccessDeniedError,
+        ("'shop'", "USAGE"),
+    ),
+    "dropped schema": (
+        "ALTER SCHEMA shop RENAME TO gone",
+        "ALTER SCHEMA gone RENAME TO shop",
+        SchemaNotFoundError,
+        ("'shop'", "schema"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RIGHTS)
+def test_missing_rights(
+    check: FaultCheck, instance: OneInstance, shop: PostgresAddress, role: str, name: str
+) -> None:
+    broken, healed, kind, words = RIGHTS[name]
+    shop.execute(broken.format(role=role))
+    with check.expect(kind, *words, heal=lambda: shop.execute(healed.format(role=role))):
+        orders(instance)
+
+
+@pytest.mark.parametrize("name", ["table", "dropped schema"])
+def test_rights_that_are_taken_away_after_planning(
+    check: FaultCheck, instance: OneInstance, shop: PostgresAddress, role: str, name: str
+) -> None:
+    broken, healed, _, _ = RIGHTS[name]
+    scan = instance.scan("shop.orders")
+    (split,) = instance.client.splits(scan)
+    shop.execute(broken.format(role=role))
+    kind = AccessDeniedError if name == "table" else TableNotFoundError
+    with check.expect(kind, "shop.orders", heal=lambda: shop.execute(healed.format(role=role))):
+        instance.client.read(scan, split)
+
+
+# In the middle of a read
+
+
+def test_a_connection_cut_after_blocks_were_spilled(
+    check: FaultCheck, instance: OneInstance, network: TcpProxy, store: HookedStore
+) -> None:
+    scan = instance.scan("shop.big")
+    (split,) = instance.client.splits(scan)
+    network.cut_after(3_000_000)
+    with check.expect(SourceError, "shop.big", "connection", heal=network.heal) as it:
+        instance.client.read(scan, split)
+    assert store.puts >= 5
+    assert it.seconds < 5
+    assert len(instance.rows(scan)) == BIG_ROWS
+
+
+def test_wherever_a_connection_is_cut_there_is_no_half_result(
+    check: FaultCheck, make: Callable[..., OneInstance], network: TcpProxy
+) -> None:
+    instance = make(max_connection_age_s="0", MAX_BLOCK_SIZE_BYTES="2000000")
+    scan = instance.scan("shop.big", "id")
+    (split,) = instance.client.splits(scan)
+    instance.client.read(scan, split)
+    before = network.bytes_passed
+    assert instance.client.read(scan, split).rows == BIG_ROWS
+    needed = network.bytes_passed - before
+    cuts = [*range(0, needed, needed // 40), *range(1, 30, 4), *range(needed - 60, needed, 5)]
+    failed = 0
+    with check.watched() as told:
+        for cut in cuts:
+            network.cut_after(cut)
+            try:
+                rows = instance.client.read(scan, split).rows
+            except SourceError as error:
+                failed += 1
+                told.append(str(error))
+            else:
+                print("OK", cut - needed, needed); assert rows == BIG_ROWS, f"cut after {cut} of {needed} bytes"
+            network.heal()
+    assert len(cuts) - failed < 8, "only a cut after the last row may do no harm"
+    assert instance.client.read(scan, split).rows == BIG_ROWS
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "words"),
+    [
+        ("pg_terminate_backend", SourceError, ("closed while the server was sending rows", "run the query again")),
+        ("pg_cancel_backend", SourceTimeoutError, ("user request", "57014")),
+    ],
+)
+def test_an_administrator_ends_the_statement(
+    check: FaultCheck,
+    instance: OneInstance,
+    shop: PostgresAddress,
+    store: HookedStore,
+    function: str,
+    kind: type[ConnectorError],
+    words: tuple[str, ...],
+) -> None:
+    scan = instance.scan("shop.endless")
+    (split,) = instance.client.splits(scan)
+
+    def end() -> None:
+        (session,) = sessions_of(shop)
+        shop.execute(f"SELECT {function}({session.pid})")
+
+    store.hook = end
+    with check.expect(kind, "shop.endless", *words) as it:
+        instance.client.read(scan, split)
+    assert it.seconds < 10
