@@ -25,12 +25,13 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pyarrow as pa
 from athena_connectors.common.errors import InvalidRequestError
 from athena_connectors.common.ordering import has_order, key_function, same_type, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import pyarrow as pa
 
 
 __all__ = [
