@@ -312,7 +312,7 @@ VARIANTS = (
 @pytest.fixture(scope="module")
 def everything(cursor: Any) -> list[Held]:
     create_table(cursor)
-    cursor.connection.autocommit = False  # the catalogue is asked within a transaction
+    cursor.execute("BEGIN")
     found: dict[Column, Held] = {}
     for variant in VARIANTS:
         relation = metadata.describe(
@@ -323,6 +323,7 @@ def everything(cursor: Any) -> list[Held]:
         (batch,) = read_statement(cursor, sql, relation.columns, table="held", stats=SplitStats())
         for column in relation.columns[1:]:
             found.setdefault(column, Held(column, batch, physical(batch.column(column.name))))
+    cursor.execute("COMMIT")
     return list(found.values())
 
 

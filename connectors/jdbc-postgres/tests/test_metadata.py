@@ -20,6 +20,7 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.paging import encode_name_token
 from athena_connectors.common.protocol.messages import TableName
+from athena_connectors.jdbc_postgres import metadata
 from athena_connectors.jdbc_postgres.catalogue import Declaration, _Collation, resolve_types
 from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.metadata import (
@@ -412,10 +413,17 @@ def test_a_partition_makes_no_name_ambiguous(fresh_database: PostgresAddress, cu
     assert found(cursor, "public", "ORDERS") == "public.ORDERS"
 
 
-def test_names_fold_beyond_ascii(fresh_database: PostgresAddress, cursor: Any) -> None:
-    fresh_database.execute('CREATE TABLE "ÄPFEL" ()', 'CREATE TABLE "\u212aelvin" ()')
+def test_names_fold_beyond_ascii(
+    fresh_database: PostgresAddress, cursor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Otherwise found among the names that are only looked through to offer close ones.
+    monkeypatch.setattr(metadata, "_MAX_CLOSE_NAMES", 0)
+    fresh_database.execute(
+        'CREATE TABLE "ÄPFEL" ()', 'CREATE TABLE "\u212aelvin" ()', 'CREATE SCHEMA "ÖL"'
+    )
     assert found(cursor, "public", "äpfel") == "public.ÄPFEL"
     assert found(cursor, "public", "kelvin") == "public.\u212aelvin"
+    assert resolve_schema(cursor, "öl", settings_of()) == "ÖL"
 
 
 def test_close_names_are_offered(fresh_database: PostgresAddress, cursor: Any) -> None:

@@ -516,6 +516,17 @@ def test_splits_are_as_many_as_the_rows_are_worth(shop: Shop) -> None:
 # Which key
 
 
+def looks_for_nulls(planned: Planned) -> bool:
+    return any("NULL" in source.where_sql() for source in planned.sources)
+
+
+def test_only_keys_that_may_be_null_are_looked_for_as_such(shop: Shop) -> None:
+    keys_table(shop, "sure", "CREATE INDEX ON sure (b)")
+    keys_table(shop, "unsure", "CREATE INDEX ON unsure (c)")
+    assert not looks_for_nulls(shop.plan("sure"))
+    assert looks_for_nulls(shop.plan("unsure"))
+
+
 def keys_table(shop: Shop, table: str, *declarations: str) -> None:
     shop.run(
         f"DROP TABLE IF EXISTS {table}",
@@ -530,6 +541,7 @@ def keys_table(shop: Shop, table: str, *declarations: str) -> None:
     ("declarations", "column"),
     [
         (["CREATE INDEX ON k (a)", "ALTER TABLE k ADD PRIMARY KEY (b, a)"], "b"),
+        (["ALTER TABLE k ADD UNIQUE (a)", "ALTER TABLE k ADD PRIMARY KEY (b)"], "b"),
         (["CREATE INDEX ON k (a)", "CREATE UNIQUE INDEX ON k (b)"], "b"),
         (["CREATE UNIQUE INDEX ON k (n)", "CREATE UNIQUE INDEX ON k (b, (a + 1))"], "b"),
         (["CREATE INDEX ON k (c)"], "c"),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunk", "Probe", "chunks", "in_dialect", "text_constants"]
 
-SIZE = 6
+SIZE = 5
 """Predicates in a chunk, unless fewer differ."""
 _ATTEMPTS = 30
 _MANY = 40
@@ -54,6 +54,9 @@ class Probe:
     terms: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.column
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class TcpProxy:
     def _pass_requests(self, client: socket.socket, server: socket.socket) -> None:
         with _torn_down(client, server):
             while data := client.recv(_READ_BYTES):
-                self._wait_for_room()
+                self._take(0)
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 
@@ -162,23 +162,20 @@ class TcpProxy:
         with _torn_down(client, server):
             while data := server.recv(_READ_BYTES):
                 while data:
-                    room = self._wait_for_room()
-                    client.sendall(data[:room])
-                    self._count(len(data[:room]))
-                    data = data[room:]
+                    size = self._take(len(data))
+                    client.sendall(data[:size])
+                    data = data[size:]
             client.shutdown(socket.SHUT_WR)
 
-    def _wait_for_room(self) -> int:
-        """Return how many bytes may pass; wait while none may."""
+    def _take(self, wanted: int) -> int:
+        """Return how many bytes of the server's may pass now; wait as long as none may."""
         with self._state:
             self._state.wait_for(lambda: self._closed or not self._stalls or self._room() > 0)
             if self._closed or self._room() <= 0:
                 raise _Cut
-            return self._room()
-
-    def _count(self, size_bytes: int) -> None:
-        with self._state:
-            self._passed += size_bytes
+            size = min(wanted, self._room())
+            self._passed += size
+            return size
 
     def _room(self) -> int:
         return _READ_BYTES if self._limit is None else self._limit - self._passed

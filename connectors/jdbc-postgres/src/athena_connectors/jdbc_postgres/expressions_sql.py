@@ -220,7 +220,8 @@ class _Compiler:
 
     def _is_null(self, argument: Expression) -> str:
         if isinstance(argument, Variable):
-            return is_null(self._column(argument))
+            # IS binds less than a comparison that the test may be an operand of.
+            return f"({is_null(self._column(argument))})"
         return f"({self.term(argument).text} IS NULL)"
 
     def _compare(self, operator: str, left: Term, right: Term, *, positive: bool) -> str:

@@ -44,24 +44,22 @@ FROM member JOIN pg_catalog.pg_class AS c ON c.oid = member.oid
     LEFT JOIN pg_catalog.pg_am AS a ON a.oid = c.relam
 ORDER BY c.oid NOT IN (SELECT oid FROM root), n.nspname, c.relname"""
 
-_KNOWN_NODES = frozenset(
+_SCANS = frozenset(
     {
-        "Append",
         "Bitmap Heap Scan",
-        "Bitmap Index Scan",
-        "BitmapAnd",
-        "BitmapOr",
         "Foreign Scan",
         "Index Only Scan",
         "Index Scan",
-        "Merge Append",
-        "Result",
         "Seq Scan",
         "Tid Range Scan",
         "Tid Scan",
     }
 )
-"""Plans of these read what they name and no more; those of extensions may not say it."""
+"""Nodes of a plan that read the relation they name."""
+_OTHERS = frozenset(
+    {"Append", "Bitmap Index Scan", "BitmapAnd", "BitmapOr", "Merge Append", "Result"}
+)
+"""Nodes that read no relation but through others. Of those of extensions nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +200,8 @@ def units_of(
         whole: What the server expects of reading all of it.
         narrowed: What the server expects with the predicate, if there is one.
     """
-    apart = _are_read_apart(members, whole)
     found = narrowed.scans if narrowed else None
-    if apart:
+    if _are_read_apart(members, whole):
         return tuple(_leaf_units(members, whole.scans or {}, found))
     table = members[0]
     if found == {} and table.kind != _VIEW:
@@ -265,10 +262,10 @@ def _unit(
 def _scans(plan: Mapping[str, Any]) -> dict[tuple[str, str], Estimate] | None:
     scans = {}
     for node in nodes_of(plan):
-        if node["Node Type"] not in _KNOWN_NODES:
-            return None
-        if "Relation Name" in node:
+        if node["Node Type"] in _SCANS and "Relation Name" in node:
             scans[node["Schema"], node["Relation Name"]] = _estimate(node)
+        elif node["Node Type"] not in _OTHERS:
+            return None
     return scans
 
 

@@ -110,6 +110,7 @@ def plan(
     Returns:
         One row for each range or relation to read, none if no row can satisfy the
         predicate. Columns: those of ``partition_columns``, then some for ``splits_of``.
+        A partition that is attached later is not read.
 
     Raises:
         ConfigurationError: Setting ``split_column`` names a column that there is not.
