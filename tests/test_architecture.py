@@ -97,7 +97,7 @@ SESSION_ROLES = {
 }
 """Modules of a connector that may talk to the source, and therefore import its driver."""
 
-PURE_ROLES = ("pushdown", "settings", "types")
+PURE_ROLES = ("pushdown", "settings", "statement", "types")
 """Modules of a connector that load no driver, not even through what they import."""
 
 

@@ -128,9 +128,7 @@ def text(
     return Column(declared, text_constants(values), seen, probe)
 
 
-def time(
-    name: str, declared: str, seen: str, constants: Sequence[str], **options: Any
-) -> Column:
+def time(name: str, declared: str, seen: str, constants: Sequence[str], **options: Any) -> Column:
     values = DAYS if declared == "date" else (*MOMENTS, *DAYS)
     return Column(declared, text_constants(values), seen, _probe(name, constants, options))
 
@@ -161,9 +159,7 @@ NUMBERS = (
         Probe("bit", ("true", "false"), ("flag",), tests=("bit",)),
     ),
     number("small", "int2", "-32768 -1 0 1 2 32767", "32768 1.5 -40000", peers=EXACT),
-    number(
-        "medium", "int4", "-2147483648 -2 0 1 7 2147483647", "2147483648 0.5 1e3", peers=EXACT
-    ),
+    number("medium", "int4", "-2147483648 -2 0 1 7 2147483647", "2147483648 0.5 1e3", peers=EXACT),
     number(
         "big",
         "int8",
@@ -180,7 +176,12 @@ NUMBERS = (
         peers=WHOLE,
     ),
     number(
-        "quantity", "int4", " ".join(map(str, range(-5, 13))), "2.5", peers=WHOLE, terms="1 2 3 1.5 id price"
+        "quantity",
+        "int4",
+        " ".join(map(str, range(-5, 13))),
+        "2.5",
+        peers=WHOLE,
+        terms="1 2 3 1.5 id price",
     ),
     number(
         "price",
@@ -359,8 +360,7 @@ MOMENT_TESTS = (
 )
 YEARS = "CASE WHEN {c} BETWEEN '0001-01-01' AND '9999-12-31' THEN {c} END"
 WALL_CLOCK = (
-    "CASE WHEN {c} >= '0001-01-01' AND {c} < '10000-01-01'"
-    " THEN date_trunc('milliseconds', {c}) END"
+    "CASE WHEN {c} >= '0001-01-01' AND {c} < '10000-01-01' THEN date_trunc('milliseconds', {c}) END"
 )
 INSTANT = WALL_CLOCK.replace("-01-01'", "-01-01 00:00+00'")
 UTC = f"({INSTANT}) AT TIME ZONE 'UTC'"
@@ -392,7 +392,9 @@ OTHERWISE = (
     ),
 )
 CUT = (
-    number("k", "int4", " ".join(map(str, range(0, 90, 3))), "-1 4 1000", terms="1 2 id", peers="id"),
+    number(
+        "k", "int4", " ".join(map(str, range(0, 90, 3))), "-1 4 1000", terms="1 2 id", peers="id"
+    ),
     text("word", "text COLLATE linguistic", WORDS, ODD_WORDS),
     time("at", "timestamp", WALL_CLOCK, TIMES),
 )
@@ -424,7 +426,7 @@ TABLES = (
             "CREATE TABLE parted_rest_none PARTITION OF parted_rest DEFAULT",
         ),
         extra={
-            "partition_name": "tableoid::regclass::text COLLATE \"C\"",
+            "partition_name": 'tableoid::regclass::text COLLATE "C"',
             "partition_schema_name": "'public'::text COLLATE \"C\"",
         },
         probes=(
@@ -671,8 +673,7 @@ def test_settings_that_keep_texts_here(
 # Order and limit
 
 ORDERS = [
-    f"{direction} NULLS {nulls}"
-    for direction, nulls in product(("ASC", "DESC"), ("FIRST", "LAST"))
+    f"{direction} NULLS {nulls}" for direction, nulls in product(("ASC", "DESC"), ("FIRST", "LAST"))
 ]
 LIMITS = (0, 1, 7, 2 * ROWS)
 SORTABLE = [(table, probe) for table, probe in COMPARABLE if probe.column != "id"]

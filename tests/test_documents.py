@@ -34,13 +34,27 @@ def _blocks(language: str) -> Iterator[pytest.ParameterSet]:
 
 
 def commands(program: str) -> list[pytest.ParameterSet]:
-    found = []
-    for block in blocks(""):
-        for line in str(block.values[0]).splitlines():
-            words = shlex.split(line.removeprefix("$ ").partition("   #")[0], comments=True)
-            if words and words[0].rpartition("/")[2] == program:
-                found.append(pytest.param(words[1:], id=f"{block.id}-{' '.join(words)[:60]}"))
-    return found
+    return [
+        pytest.param(words[1:], id=f"{block.id}-{' '.join(words)[:60]}")
+        for block in blocks("")
+        for words in command_lines(str(block.values[0]))
+        if words[0].rpartition("/")[2] == program
+    ]
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """Yield the words of each command; where some lines begin with $, the others are output."""
+    lines = iter(text.splitlines())
+    prompt = "$ " if text.startswith("$ ") else ""
+    for line in lines:
+        if not line.startswith(prompt):
+            continue
+        command = line.removeprefix(prompt).partition("   #")[0]
+        while command.count('"') % 2:
+            command += f"\n{next(lines)}"
+        words = shlex.split(command, comments=True)
+        if words:
+            yield words
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

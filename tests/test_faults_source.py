@@ -379,7 +379,11 @@ def test_wherever_a_connection_is_cut_there_is_no_half_result(
 @pytest.mark.parametrize(
     ("function", "kind", "words"),
     [
-        ("pg_terminate_backend", SourceError, ("closed while the server was sending rows", "run the query again")),
+        (
+            "pg_terminate_backend",
+            SourceError,
+            ("closed while the server was sending rows", "run the query again"),
+        ),
         ("pg_cancel_backend", SourceTimeoutError, ("user request", "57014")),
     ],
 )

@@ -190,7 +190,7 @@ def test_pages_are_all_names_in_order(
 ) -> None:
     names = ["B", "a", "b", "a_", "é", "𝄞"]
     fresh_database.execute(*(f'CREATE TABLE "{name}" ()' for name in names))
-    pages = []
+    pages: list[tuple[str, ...]] = []
     token = None
     while not pages or token is not None:
         page = page_tables(cursor, "public", token=token, page_size=page_size)

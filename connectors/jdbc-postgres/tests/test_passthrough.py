@@ -26,12 +26,12 @@ from athena_connectors.jdbc_postgres.domains_sql import domain_sql
 from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.passthrough import (
     _prove_single,
-    derived_table,
     describe_query,
     normalise,
 )
 from athena_connectors.jdbc_postgres.reader import read_statement
 from athena_connectors.jdbc_postgres.settings import Settings
+from athena_connectors.jdbc_postgres.statement import derived_table
 from athena_connectors.jdbc_postgres.types import Comparison
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

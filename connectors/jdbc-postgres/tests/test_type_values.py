@@ -444,7 +444,7 @@ def read(cursor: Any, relation: Relation, *, where: str = "true") -> pa.Table:
 
 def physical(array: pa.Array[Any]) -> list[Any]:
     """Values as the engine reads them: integers for dates and times."""
-    if pa.types.is_list(array.type):
+    if isinstance(array, pa.ListArray):
         flat = physical(array.flatten())
         result: list[Any] = []
         for size in array.value_lengths().to_pylist():

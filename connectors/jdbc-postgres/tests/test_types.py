@@ -139,7 +139,7 @@ def test_the_server_sends_for_every_type_what_the_decoder_takes(
 
 
 def _sent(cursor: Any, column: Column) -> str:
-    return _ask(cursor, column, f"pg_typeof({_quoted(column.projection)})::text")
+    return str(_ask(cursor, column, f"pg_typeof({_quoted(column.projection)})::text"))
 
 
 def _expected(decoder: str) -> set[str]:

@@ -347,6 +347,9 @@ def _constant(constant: Constant) -> Term:
         return Term(f"NULL::{server_type(constant.type)}", kind, constant.type)
     _check_time(value, kind)
     text = _FAULTY if _is_faulty(value) else literal(value, constant.type)
+    if kind is Kind.TEXT:
+        # Next to another constant, the database's own order would count.
+        text = f'({text} COLLATE "C")'
     return Term(text, kind, constant.type, constant=value)
 
 

@@ -40,7 +40,6 @@ _PARAMETERS = {
     "intervalstyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",
-    "lc_monetary": "C",
     "standard_conforming_strings": "on",
 }
 """Text forms that the decoders and the literals rely on."""

@@ -11,12 +11,13 @@ Source: PostgreSQL manual, "Lexical Structure"; server source, ``scan.l``.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
 from athena_connectors.jdbc_postgres.catalogue import Declaration, resolve_types
-from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.server_types import TypeOptions
+from athena_connectors.jdbc_postgres.statement import derived_table
 from athena_connectors.jdbc_postgres.types import Relation, column_of
 from psycopg2 import errors
 
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from athena_connectors.jdbc_postgres.settings import Settings
     from athena_connectors.jdbc_postgres.types import Column
 
-__all__ = ["derived_table", "describe_query", "normalise"]
+__all__ = ["describe_query", "normalise"]
 
-_ALIAS = "athena_query"
 _MAX_NAME_BYTES = 63
 _READING = frozenset({"SELECT", "VALUES", "TABLE", "WITH"})
 _HINTS = {
@@ -55,8 +55,17 @@ ORDER BY place
 _LETTER = r"A-Za-z_\u0080-\U0010ffff"
 _BETWEEN = r"(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+"
 _ESCAPED = r"'(?:[^'\\]|''|\\.)*+'"
-_TOKEN = re.compile(
-    rf"""
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    """Return the pattern of a token as the server has them, first match.
+
+    That is with ``standard_conforming_strings``. An escaped text goes on in the next quotes
+    if a line ends in between. Compiled when first needed, because that takes a while.
+    """
+    return re.compile(
+        rf"""
       (?P<space> [ \t\n\r\f\v]+ | --[^\n\r]* )
     | (?P<comment> /\* )
     | (?P<escaped> [eE]{_ESCAPED} (?:{_BETWEEN}{_ESCAPED})* )
@@ -68,12 +77,10 @@ _TOKEN = re.compile(
     | (?P<number> [0-9]+ )
     | (?P<symbol> . )
     """,
-    re.VERBOSE | re.DOTALL,
-)
-"""Tokens as the server has them with ``standard_conforming_strings``, first match.
+        re.VERBOSE | re.DOTALL,
+    )
 
-An escaped text goes on in the next quotes if a line ends in between.
-"""
+
 _COMMENT_END = re.compile(r"/\*|\*/")
 
 
@@ -89,7 +96,7 @@ def _tokens(query: str) -> Iterator[_Token]:
         InvalidRequestError: A comment or a quote is not closed.
     """
     position = 0
-    while found := _TOKEN.match(query, position):
+    while found := _token().match(query, position):
         kind = found.lastgroup
         position = found.end()
         if kind == "comment":
@@ -166,18 +173,6 @@ def _several_statements() -> InvalidRequestError:
     return InvalidRequestError(
         "The native query is more than one statement.", hint="Pass one query at a time."
     )
-
-
-def derived_table(query: str, names: Sequence[str] = ()) -> str:
-    """Return a query as it stands in FROM, its columns under other names.
-
-    Args:
-        query: As ``normalise`` returned it.
-        names: A name for each column; none to leave them all.
-    """
-    # The line breaks keep a comment at the end of the query to itself.
-    table = f"(\n{query}\n) AS {_ALIAS}"
-    return f"{table} ({', '.join(map(identifier, names))})" if names else table
 
 
 def describe_query(cursor: Any, query: str, settings: Settings) -> Relation:

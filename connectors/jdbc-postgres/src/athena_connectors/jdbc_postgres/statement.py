@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from athena_connectors.common.errors import ColumnNotFoundError
 from athena_connectors.jdbc_postgres.literals import identifier
-from athena_connectors.jdbc_postgres.passthrough import derived_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +15,9 @@ if TYPE_CHECKING:
     from athena_connectors.jdbc_postgres.split_sources import SplitSource
     from athena_connectors.jdbc_postgres.types import Column, Relation
 
-__all__ = ["Part", "parts_of"]
+__all__ = ["Part", "derived_table", "parts_of"]
+
+_ALIAS = "athena_query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,18 @@ def parts_of(
         source = derived_table(relation.query, [column.name for column in relation.columns])
         return [_part(columns, source, native)]
     return [_source_part(names, relation, native, source) for source in sources]
+
+
+def derived_table(query: str, names: Sequence[str] = ()) -> str:
+    """Return a query as it stands in FROM, its columns under other names.
+
+    Args:
+        query: As ``passthrough.normalise`` returned it.
+        names: A name for each column; none to leave them all.
+    """
+    # The line breaks keep a comment at the end of the query to itself.
+    table = f"(\n{query}\n) AS {_ALIAS}"
+    return f"{table} ({', '.join(map(identifier, names))})" if names else table
 
 
 def _source_part(

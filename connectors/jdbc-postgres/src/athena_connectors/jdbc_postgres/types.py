@@ -395,7 +395,8 @@ TYPES: tuple[TypeRule, ...] = (
     TypeRule(
         source="money",
         engine="decimal(20, 2)",
-        note="Read with the C locale, in which it has two decimal places.",
+        note="With the decimal places of the database's lc_monetary, up to two; a value with"
+        " more ends the query with an error that names the column.",
         names=frozenset({"money"}),
         arrow=pa.decimal128(20, 2),
         projection="{c}::numeric",
