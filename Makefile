@@ -1,7 +1,9 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-CONNECTORS := $(patsubst connectors/%/pyproject.toml,%,$(wildcard connectors/*/pyproject.toml))
+FOLDERS := template $(patsubst %/pyproject.toml,%,$(wildcard connectors/*/pyproject.toml))
+CONNECTORS := $(notdir $(FOLDERS))
+folder = $(if $(filter template,$1),$1,connectors/$1)
 SAM ?= $(CURDIR)/.tools/sam/bin/sam
 export SAM_CLI_TELEMETRY = 0
 
@@ -11,9 +13,9 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Make .venv with everything installed; other targets do so by themselves
-.venv/.ready: pyproject.toml constraints.txt common/pyproject.toml $(wildcard connectors/*/pyproject.toml)
+.venv/.ready: pyproject.toml constraints.txt common/pyproject.toml $(FOLDERS:%=%/pyproject.toml)
 	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable "common[sql,local,testing]" $(CONNECTORS:%=--editable connectors/%)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable "common[sql,local,testing]" $(FOLDERS:%=--editable %)
 	touch $@
 
 $(CURDIR)/.tools/sam/bin/sam: common/packaging/sam-constraints.txt
@@ -26,8 +28,8 @@ test: lint types $(SAM) ## Run every test, on real servers that it starts itself
 	SAM=$(SAM) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-%: setup ## Run the tests of one connector: make test-jdbc-postgres
-	@test -d connectors/$* || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
-	$(BIN)/python -m pytest connectors/$*
+	@test -d $(call folder,$*) || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
+	$(BIN)/python -m pytest $(call folder,$*)
 
 lint: setup ## Check style and format
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -43,15 +45,18 @@ bench: setup ## Measure speed as ratios to plain drivers, in one run
 	$(BIN)/python -m tests.bench
 
 build-%: setup $(SAM) ## Build the Lambda package of one connector
-	@test -d connectors/$* || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
-	cd connectors/$* && PYTHON=$(CURDIR)/$(BIN)/python $(SAM) build
+	@test -d $(call folder,$*) || { echo "There is no connector $* (yet): $(CONNECTORS)"; exit 1; }
+	cd $(call folder,$*) && PYTHON=$(CURDIR)/$(BIN)/python $(SAM) build
 
 deploy-%: build-% ## Deploy one connector; asks what it needs, or SAM_DEPLOY_ARGS says it
-	cd connectors/$* && $(SAM) deploy --capabilities CAPABILITY_IAM $(or $(SAM_DEPLOY_ARGS),$(if $(wildcard connectors/$*/samconfig.toml),,--guided))
+	cd $(call folder,$*) && $(SAM) deploy --capabilities CAPABILITY_IAM $(or $(SAM_DEPLOY_ARGS),$(if $(wildcard $(call folder,$*)/samconfig.toml),,--guided))
 
 publish-%: build-% ## Publish one connector; needs BUCKET=… for the package
 	@test -n "$(BUCKET)" || { echo "Set BUCKET to the bucket that takes the package."; exit 1; }
-	cd connectors/$* && $(SAM) package --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
+	cd $(call folder,$*) && $(SAM) package --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
 
-new-connector:
-	@echo "There is no template to copy yet. Copy connectors/jdbc-postgres by hand: CONTRIBUTING.md says how."; exit 1
+new-connector: ## Start a connector of your own: NAME=my-source, and FROM=jdbc-postgres if not from template
+	@$(PYTHON) common/packaging/new_connector.py --name "$(NAME)" $(FROM:%=--from "%")
+	@$(MAKE) --no-print-directory setup
+	@$(BIN)/ruff check --quiet --select I --fix connectors/$(NAME) && $(BIN)/ruff format --quiet connectors/$(NAME)
+	@echo "It answers SQL and passes its tests: make test-$(NAME). Next: template/README.md"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ from athena_connectors.common.connector import Exactness
 from athena_connectors.common.constraints import ColumnDomain, Constraints
 from athena_connectors.common.errors import ConnectorError
 from athena_connectors.common.expressions import Call, Constant, Variable
+from athena_connectors.common.testing.conformance.report import (
+    Report,
+    capabilities_table,
+    pushdown_table,
+    types_table,
+)
 from athena_connectors.common.valueset import Range, SortedRangeSet
 from athena_connectors.jdbc_postgres.pushdown import plan
 from athena_connectors.jdbc_postgres.server_types import ServerType, TypeOptions
@@ -183,7 +190,24 @@ _OTHER = replace(_column("integer", ServerType("int4")), name="other")
 SAMPLES = tuple(_samples())
 """Predicates whose pushdown the document shows."""
 
+def _reported(path: Path, table: Callable[[Report], str]) -> str:
+    return table(Report.from_json(path.read_text(encoding="utf-8")))
+
+
+def _reports() -> Iterable[tuple[str, Callable[[], str]]]:
+    """Yield the tables of each connector's conformance report."""
+    for path in sorted(ROOT.glob("connectors/*/tests/conformance.json")):
+        name = path.parents[1].name
+        yield f"{name}-capabilities", partial(_reported, path, capabilities_table)
+        yield f"{name}-types", partial(_reported, path, types_table)
+        yield f"{name}-pushdown", partial(_reported, path, pushdown_table)
+
+
+_POSTGRES_REPORT = ROOT / "connectors" / "jdbc-postgres" / "tests" / "conformance.json"
+
 PARTS: dict[str, Callable[[], str]] = {
+    **dict(_reports()),
+    "jdbc-postgres-evaluation": partial(_reported, _POSTGRES_REPORT, types_table),
     "jdbc-postgres-settings": _settings,
     "jdbc-postgres-types": _types,
     "jdbc-postgres-pushdown": _pushdown,

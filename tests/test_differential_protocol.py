@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pytest
 from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.errors import InvalidRequestError
-from athena_connectors.common.expressions import Call, walk
+from athena_connectors.common.expressions import Call, Constant, Variable, render
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.protocol.codec import decode_request
 from athena_connectors.common.protocol.messages import ReadRecordsRequest, Split, TableName
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 ROWS = 200
 VERSIONS = (2, 3, 4, 5, 6)
 EXPRESSIONS_SINCE = 4
+NUMBERS = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
 
 FLOATS = "NaN Infinity -Infinity -0 0 1 -1 0.5 2 16777216"
 MOMENTS = (
@@ -251,7 +253,70 @@ def test_constraints_keep_what_the_residual_keeps(
     check(whole, version, data.draw(scans(whole, version)))
 
 
-ARITHMETIC = ("$add", "$subtract", "$multiply", "$divide", "$modulus", "$negate")
+COMPARISONS = (
+    "$equal",
+    "$not_equal",
+    "$less_than",
+    "$less_than_or_equal",
+    "$greater_than",
+    "$greater_than_or_equal",
+    "$is_distinct_from",
+)
+CONSTANTS = 7
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table in TABLES for column in ("id", *TABLES[table])]
+)
+def test_each_comparison_with_values_of_each_column(
+    tables: dict[tuple[str, str], Whole], table: str, column: str
+) -> None:
+    whole = tables["plain", table]
+    type_ = whole.scan.schema.field(column).type
+    known = whole.known.get(column, [])
+    values = [None, *Random(column).sample(known, min(CONSTANTS, len(known)))]
+    variable = Variable(column, type_)
+    (split,) = whole.clients[VERSIONS[-1]].splits(whole.scan)
+    for function, value in product(COMPARISONS, values if known else []):
+        sides = (variable, Constant((value,), type_))
+        check_expression(whole, split, Call(function, sides, pa.bool_()))
+        check_expression(whole, split, _negated(Call(function, sides[::-1], pa.bool_())))
+    check_expression(whole, split, Call("$is_null", (variable,), pa.bool_()))
+
+
+def _negated(call: Call) -> Call:
+    return Call("$not", (call,), pa.bool_())
+
+
+def check_expression(whole: Whole, split: Split, expression: Call) -> None:
+    constraints = Constraints(expression=(expression,))
+    rows = whole.clients[VERSIONS[-1]].read(replace(whole.scan, constraints=constraints), split)
+    expected = compile_residual([expression]).apply(whole.rows)
+    names = whole.scan.schema.names
+    assert counted(rows.batches, names) == counted([expected], names), render(expression)
+
+
+@st.composite
+def calculations(draw: st.DrawFn, whole: Whole) -> Call:
+    """Return comparisons of a number with the result of one or two functions."""
+    columns = [field for field in whole.scan.schema if kind_of(field.type) in NUMBERS]
+
+    def operand() -> Expression:
+        field = draw(st.sampled_from(columns))
+        if draw(st.booleans()):
+            return Variable(field.name, field.type)
+        value = draw(_near(field.type, whole.known[field.name]))
+        return Constant((draw(st.sampled_from((value, value, value, None))),), field.type)
+
+    def calculated(levels: int) -> Expression:
+        function = draw(st.sampled_from(("$add", "$subtract", "$multiply", "$divide", "$modulus")))
+        left = calculated(levels - 1) if levels else operand()
+        result = Call(function, (left, operand()), left.type)
+        return Call("$negate", (result,), left.type) if draw(st.booleans()) else result
+
+    comparison = draw(st.sampled_from(("$equal", "$not_equal", "$less_than", "$is_distinct_from")))
+    sides = [calculated(draw(st.integers(0, 1))), operand()]
+    return Call(comparison, tuple(draw(st.permutations(sides))), pa.bool_())
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -260,27 +325,8 @@ def test_arithmetic_keeps_what_the_residual_keeps(
     tables: dict[tuple[str, str], Whole], data: st.DataObject
 ) -> None:
     whole = tables["plain", "numbers"]
-    schema = whole.scan.schema
-    numeric = {
-        field.name: field.type
-        for field in schema
-        if kind_of(field.type) in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
-    }
-    names = data.draw(st.lists(st.sampled_from(sorted(numeric)), min_size=2, max_size=2))
-    columns = {name: numeric[name] for name in names}
-    near = {name: _near(numeric[name], whole.known[name]) for name in names}
-    calculated = conditions(columns, constants=near, depth=1).filter(_calculates)
-    scan = replace(
-        whole.scan,
-        projected=pa.schema([schema.field("id")]),
-        constraints=Constraints(expression=(data.draw(calculated),)),
-    )
-    check(whole, VERSIONS[-1], scan)
-
-
-def _calculates(expression: Expression) -> bool:
-    calls = (node for node in walk(expression) if isinstance(node, Call))
-    return any(call.function in ARITHMETIC for call in calls)
+    constraints = Constraints(expression=(data.draw(calculations(whole)),))
+    check(whole, VERSIONS[-1], replace(whole.scan, constraints=constraints))
 
 
 def check(whole: Whole, version: int, scan: TableScan) -> None:

@@ -287,14 +287,15 @@ def test_cut_arrow_is_refused(
         for event, path in cases:
             text = member_at(event, path)
             data = base64.b64decode(text)
-            for cut in (text[:-1], text[: len(text) // 2], *map(_base64, _beginnings(data))):
+            for cut in (text[:-1], text[: len(text) // 2], *map(_base64, _damaged(data))):
                 with pytest.raises(InvalidRequestError, match=str(path[-1])) as caught:
                     instance.send(replaced(event, path, cut))
                 told.append(str(caught.value))
 
 
-def _beginnings(data: bytes) -> list[bytes]:
-    return [data[:size] for size in (1, 7, 9, len(data) // 2, len(data) - 9)]
+def _damaged(data: bytes) -> list[bytes]:
+    beginnings = [data[:size] for size in (1, 7, 9, len(data) // 2, len(data) - 9)]
+    return [*beginnings, b"garbage " * 20, bytes(len(data)), b"\xff" * len(data)]
 
 
 def _base64(data: bytes) -> str:

@@ -365,6 +365,8 @@ MALFORMED: dict[str, list[Payload]] = {
     "a row in a chunk behind the end": [header() + TRAILER, None, row(b"\0\1")],
     "no field": [header() + row()],
     "two fields": [header() + row(b"\0\1", b"\0\1")],
+    "a count of two, and one field": [header() + b"\0\2" + field(b"\0\1")],
+    "a count of none, and one field": [header() + b"\0\0" + field(b"\0\1")],
     "another count in the second row": [header() + row(b"\0\1"), row(b"\0\1", None)],
     "an empty row": [header() + row(b"\0\1"), b"", row(b"\0\1")],
     "half a count": [header() + row(b"\0\1"), b"\0"],

@@ -173,6 +173,13 @@ def test_zero_has_any_number_of_places(scale: int, type_: Any) -> None:
     assert decode("numeric", type_, [Number((), scale=scale).payload]) == [0]
 
 
+@pytest.mark.parametrize("sign", SPECIALS.values(), ids=SPECIALS)
+@pytest.mark.parametrize("weight", [-9, 0, 9])
+def test_specials_are_null_whatever_else_they_say(sign: int, weight: int) -> None:
+    payload = Number((), weight, sign, 7).payload
+    assert decode("numeric", pa.decimal128(5, 2), [payload]) == [None]
+
+
 @pytest.mark.parametrize("cents", [2**63 - 1, -(2**63), 2**63 - 100, -(2**63) + 1])
 def test_money_has_19_digits(cents: int) -> None:
     payload = number_of(cents, 2).payload
@@ -250,6 +257,10 @@ def test_a_long_decimal_arrives_exactly_or_not_at_all(type_: Any, data: st.DataO
         ("1" + "0" * 38, pa.decimal128(38, 0)),
         ("-1" + "0" * 38, pa.decimal128(38, 0)),
         ("1" + "0" * 200, pa.decimal128(38, 0)),
+        (str(2**128), pa.decimal128(38, 0)),
+        (str(-(2**128) - 1), pa.decimal128(38, 0)),
+        (f"{2**128 + 10**30}.0", pa.decimal128(38, 0)),
+        ("3.40282366920938463463374607431768211456", pa.decimal128(38, 38)),
         ("100", pa.decimal128(2, 0)),
         ("0.005", pa.decimal128(10, 2)),
         ("1000000000.1", pa.decimal128(10, 1)),

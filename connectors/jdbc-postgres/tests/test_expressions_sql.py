@@ -284,8 +284,11 @@ def mixtures(
 
 def expressions(held: Held, names: tuple[str, ...]) -> st.SearchStrategy[Expression]:
     columns = held.types(*names)
-    meant = {name: known(held, name) for name in columns}
-    plain = strategies.conditions(columns, depth=0, known=meant)
+    constants = {
+        name: st.sampled_from(known(held, name)) | strategies.values(type_)
+        for name, type_ in columns.items()
+    }
+    plain = strategies.conditions(columns, depth=0, constants=constants)
     parts = st.one_of(plain, plain, mixtures(held, names, plain))
     joined = st.builds(
         lambda function, items: call(function, *items),
@@ -345,15 +348,253 @@ def test_the_server_keeps_the_rows_that_we_would(
     cursor: Any, wall_clocks: Held, family: str
 ) -> None:
     tally = run(cursor, wall_clocks, FAMILIES[family], examples=300)
-    print(family, tally)
+    assert tally["exact"] > 150
+    # Where numbers are calculated with, some rows fail; those the server has to send.
+    can_fail = family in ("integers", "decimals", "floats", "numbers")
+    assert bool(tally["failing"]) == bool(tally["superset"]) == can_fail
 
 
 def test_it_does_so_with_zoned_times(cursor: Any, zoned: Held) -> None:
-    tally = run(cursor, zoned, TIME_COLUMNS, examples=200)
-    print(tally)
+    tally = run(cursor, zoned, TIME_COLUMNS, examples=150)
+    assert tally["exact"] > 80
 
 
 def test_it_does_so_with_all_types_together(cursor: Any, zoned: Held) -> None:
     names = tuple(name for name in zoned.types() if name not in ("ar", "pr"))
-    tally = run(cursor, zoned, names, examples=300)
-    print(tally)
+    tally = run(cursor, zoned, names, examples=250)
+    assert tally["exact"] > 120
+
+
+# Single shapes
+
+
+def variable(held: Held, name: str) -> Variable:
+    return Variable(name, held.types(name)[name])
+
+
+def constant(held: Held, name: str, *values: Any) -> Constant:
+    return Constant(values, held.types(name)[name])
+
+
+def array(*items: Expression) -> Call:
+    return Call("$array", items, LIST)
+
+
+def sql(held: Held, expression: Expression, **chosen: str) -> str:
+    return expression_sql(expression, held.relation, load_settings(Settings, chosen)).text
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value", "text"),
+    [
+        ("$equal", "i4", 5, '"i4" = 5'),
+        ("$not_equal", "i4", -5, '"i4" <> (-5)'),
+        ("$less_than", "i8", 2**40, "\"i8\" < '1099511627776'::int8"),
+        ("$equal", "tl", "it's", "\"tl\" = 'it''s'"),
+        ("$less_than", "tl", "a", '"tl" COLLATE "C" < \'a\''),
+        ("$less_than", "tc", "a", "\"tc\" < 'a'"),
+        ("$equal", "ch", "a", '("ch" = \'a\' AND "ch"::text COLLATE "C" = \'a\')'),
+        ("$equal", "d", 0, "\"d\" = '1970-01-01'::date"),
+        ("$equal", "t3", 1, "\"t3\" = '1970-01-01 00:00:00.001'::timestamp"),
+    ],
+)
+def test_a_column_next_to_a_constant_stays_bare(
+    wall_clocks: Held, function: str, name: str, value: Any, text: str
+) -> None:
+    column, wanted = variable(wall_clocks, name), constant(wall_clocks, name, value)
+    assert sql(wall_clocks, call(function, column, wanted)) == text
+    mirrored = {"$less_than": "$greater_than"}.get(function, function)
+    assert sql(wall_clocks, call(mirrored, wanted, column)) == text
+
+
+@pytest.mark.parametrize(
+    "values", [(1,), (100_000,), (2**31, 2**40), (-(2**63), 2**63 - 1), (1, 100_000, 2**40)]
+)
+def test_constants_may_be_of_a_wider_type_than_the_column(
+    cursor: Any, wall_clocks: Held, values: tuple[int, ...]
+) -> None:
+    tally: Counter[str] = Counter()
+    for name in ("i2", "i4"):
+        column = variable(wall_clocks, name)
+        for value in values:
+            wide = Constant((value,), pa.int64())
+            for function in COMPARISONS:
+                for asked in (call(function, column, wide), call(function, wide, column)):
+                    check(cursor, wall_clocks, asked, tally)
+                    check(cursor, wall_clocks, call("$not", asked), tally)
+        listed = call("$in", column, array(Constant(values, pa.int64())))
+        check(cursor, wall_clocks, listed, tally)
+        check(cursor, wall_clocks, call("$not", listed), tally)
+    assert set(tally) == {"exact", "failing"}
+
+
+class TestAnd:
+    def test_parts_that_are_not_pushed_are_left_out(self, cursor: Any, wall_clocks: Held) -> None:
+        good = call("$equal", variable(wall_clocks, "i4"), constant(wall_clocks, "i4", 1))
+        bad = call("$equal", variable(wall_clocks, "n1"), Constant((1.5,), pa.float64()))
+        for asked in (call("$and", good, bad), call("$or", call("$and", bad, good), good)):
+            fragment = expression_sql(asked, wall_clocks.relation, Settings())
+            assert "left out" in fragment.reason
+            assert not fragment.exact
+            tally: Counter[str] = Counter()
+            check(cursor, wall_clocks, asked, tally)
+            assert tally["superset"] == 1
+
+    def test_nothing_is_left_out_below_not(self, wall_clocks: Held) -> None:
+        good = call("$equal", variable(wall_clocks, "i4"), constant(wall_clocks, "i4", 1))
+        bad = call("$equal", variable(wall_clocks, "n1"), Constant((1.5,), pa.float64()))
+        for asked in (call("$not", call("$and", good, bad)), call("$or", good, bad)):
+            with pytest.raises(NotPushedError, match="decimal and float"):
+                sql(wall_clocks, asked)
+
+    def test_nothing_is_left_if_no_part_is_pushed(self, wall_clocks: Held) -> None:
+        bad = call("$equal", variable(wall_clocks, "n1"), Constant((1.5,), pa.float64()))
+        with pytest.raises(NotPushedError, match="left out"):
+            sql(wall_clocks, call("$and", bad, bad))
+
+    def test_what_can_fail_in_a_part_left_out_is_forgotten(self, wall_clocks: Held) -> None:
+        i4 = variable(wall_clocks, "i4")
+        good = call("$equal", i4, constant(wall_clocks, "i4", 1))
+        quotient = call("$divide", constant(wall_clocks, "i4", 7), i4)
+        bad = call("$equal", quotient, variable(wall_clocks, "f4"))
+        fragment = expression_sql(call("$and", good, bad), wall_clocks.relation, Settings())
+        assert fragment.text == '"i4" = 1'
+        assert "fails" not in fragment.reason
+
+
+def test_columns_that_the_server_does_not_have_are_not_pushed(wall_clocks: Held) -> None:
+    own = Variable("partition_name", pa.string())
+    for asked in (call("$is_null", own), call("$equal", own, Constant(("p",), pa.string()))):
+        with pytest.raises(NotPushedError, match="partition_name"):
+            sql(wall_clocks, asked)
+
+
+def test_columns_of_another_type_than_told_are_not_pushed(wall_clocks: Held) -> None:
+    asked = call("$equal", Variable("i4", pa.int64()), Constant((1,), pa.int64()))
+    with pytest.raises(NotPushedError, match="int64"):
+        sql(wall_clocks, asked)
+
+
+def test_columns_that_are_never_compared_are_not_pushed(wall_clocks: Held) -> None:
+    lists = variable(wall_clocks, "ar")
+    with pytest.raises(NotPushedError, match="not compared"):
+        sql(wall_clocks, call("$equal", lists, lists))
+    assert sql(wall_clocks, call("$is_null", lists)) == '("ar" IS NULL)'
+
+
+@pytest.mark.parametrize("text", ["a\0", "\0", "\ud800", "x\udfff"])
+def test_texts_that_no_server_holds_never_reach_it(
+    cursor: Any, wall_clocks: Held, text: str
+) -> None:
+    tl, odd = variable(wall_clocks, "tl"), Constant((text,), pa.string())
+    few = Constant((text, "a", None), pa.string())
+    asked = [
+        *(call(function, tl, odd) for function in COMPARISONS),
+        *(call(function, odd, odd) for function in COMPARISONS),
+        call("$like_pattern", tl, odd),
+        call("$like_pattern", odd, tl),
+        call("$in", tl, array(few)),
+        call("$in", odd, array(tl, few)),
+        call("$is_null", odd),
+        call("$is_null", call("$nullif", odd, tl)),
+        call("$is_null", call("$nullif", tl, odd)),
+    ]
+    tally: Counter[str] = Counter()
+    for item in asked:
+        for positive in (item, call("$not", item)):
+            try:
+                fragment = expression_sql(positive, wall_clocks.relation, Settings())
+            except NotPushedError:
+                continue
+            rows = rows_where(cursor, fragment.text)
+            if "\0" in text:  # Arrow has no text of half a pair to compare with
+                assert fragment.exact
+                assert rows == wall_clocks.kept(positive)[0], fragment
+            tally["pushed"] += 1
+    assert tally["pushed"] >= (6 if "\0" in text else 3)
+
+
+def test_a_pattern_with_every_escape_character(cursor: Any, wall_clocks: Held) -> None:
+    everything = "!|~^#@&+=;:?*<>/"
+    for pattern in (everything, f"%{everything}_", "\\%", "\\"):
+        asked = call(
+            "$like_pattern", variable(wall_clocks, "tl"), Constant((pattern,), pa.string())
+        )
+        tally: Counter[str] = Counter()
+        check(cursor, wall_clocks, asked, tally)
+        assert tally["exact"] == 1
+
+
+class TestRefusals:
+    def test_what_is_no_condition(self, wall_clocks: Held) -> None:
+        for asked in (variable(wall_clocks, "i4"), Constant((1,), pa.int32())):
+            with pytest.raises(NotPushedError, match="neither true nor false"):
+                sql(wall_clocks, asked)
+
+    def test_lists_in_the_wrong_place(self, wall_clocks: Held) -> None:
+        i4 = variable(wall_clocks, "i4")
+        one = constant(wall_clocks, "i4", 1)
+        for asked in (
+            call("$equal", i4, array(one)),
+            call("$in", i4, i4),
+            call("$in", i4, call("$nullif", one, one)),
+            call("$equal", i4, constant(wall_clocks, "i4", 1, 2)),
+            call("$equal", i4, constant(wall_clocks, "i4")),
+            call("$in", i4, array(one, constant(wall_clocks, "f8"))),
+            call("$in", i4, array(one, Constant((), pa.null()))),
+        ):
+            with pytest.raises(NotPushedError):
+                sql(wall_clocks, asked)
+
+    def test_constants_of_nested_types(self, wall_clocks: Held) -> None:
+        nested = Constant((None,), pa.list_(pa.int32()))
+        with pytest.raises(NotPushedError, match="not compared"):
+            sql(wall_clocks, call("$equal", variable(wall_clocks, "i4"), nested))
+
+    def test_times_of_no_known_year(self, wall_clocks: Held) -> None:
+        for name, value in (("ts", 2**60), ("ts", FIRST_MS - 1), ("d", 2_932_897), ("d", -719_163)):
+            for function in ("$equal", "$less_than", "$is_distinct_from"):
+                asked = call(
+                    function, variable(wall_clocks, name), constant(wall_clocks, name, value)
+                )
+                with pytest.raises(NotPushedError, match="years 1 to 9999"):
+                    sql(wall_clocks, asked)
+
+    def test_unknown_functions_are_the_requests_fault(self, wall_clocks: Held) -> None:
+        i4 = variable(wall_clocks, "i4")
+        for asked in (call("$power", i4, i4), call("$equal", i4), call("$and")):
+            with pytest.raises(InvalidRequestError):
+                sql(wall_clocks, asked)
+
+    def test_deep_nesting(self, wall_clocks: Held) -> None:
+        asked: Expression = call("$is_null", variable(wall_clocks, "i4"))
+        for _ in range(98):
+            asked = call("$not", asked)
+        assert sql(wall_clocks, asked)
+        for _ in range(20_000):
+            asked = call("$not", asked)
+        with pytest.raises(NotPushedError, match="100 levels"):
+            sql(wall_clocks, asked)
+
+
+class TestStringPushdown:
+    def test_off_pushes_no_text(self, wall_clocks: Held) -> None:
+        for name in ("tl", "tc", "vl", "ch", "en", "js"):
+            column, value = variable(wall_clocks, name), constant(wall_clocks, name, "a")
+            for asked in (call("$equal", column, value), call("$like_pattern", column, value)):
+                with pytest.raises(NotPushedError, match="string_pushdown is off"):
+                    sql(wall_clocks, asked, string_pushdown="off")
+            assert sql(wall_clocks, call("$is_null", column), string_pushdown="off")
+
+    def test_equality_only_pushes_no_order(self, wall_clocks: Held) -> None:
+        chosen = {"string_pushdown": "equality_only"}
+        for name in ("tl", "tc", "vl", "ch", "en", "js"):
+            column, value = variable(wall_clocks, name), constant(wall_clocks, name, "a")
+            for function in ("$equal", "$not_equal", "$is_distinct_from"):
+                asked = call(function, column, value)
+                assert sql(wall_clocks, asked, **chosen) == sql(wall_clocks, asked)
+            assert sql(wall_clocks, call("$in", column, array(value)), **chosen)
+            for function in ("$less_than", "$greater_than_or_equal", "$like_pattern"):
+                for operands in ((column, value), (value, column), (column, column)):
+                    with pytest.raises(NotPushedError, match="equality_only"):
+                        sql(wall_clocks, call(function, *operands), **chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import math
 import struct
 import sys
 import threading
@@ -245,7 +246,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
 MICROS_A_DAY = 86_400_000_000
 ROWS = st.tuples(
     st.none() | TEXT,
-    st.none() | st.floats(),
+    st.none() | st.floats(allow_nan=False) | st.just(math.nan),
     st.none() | st.decimals(-(10**12) + 1, 10**12 - 1, places=6, allow_nan=False),
     st.none() | st.integers(-719_162 * MICROS_A_DAY, 2_932_897 * MICROS_A_DAY - 1),
     st.none() | st.binary(max_size=9),

@@ -5,6 +5,7 @@ Clients come from botocore itself, which costs a fraction of boto3's start-up ti
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -169,6 +170,7 @@ class AwsClients:
 
         environ = self._environ
         if self._session is None:
+            _keep_secrets_out_of_logs()
             self._session = botocore.session.Session(profile=environ.get("AWS_PROFILE") or None)
         try:
             return self._session.create_client(
@@ -187,6 +189,17 @@ class AwsClients:
         name = session.get_service_model(service).service_id.hyphenize()
         specific = f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"
         return self._environ.get(specific) or self._environ.get("AWS_ENDPOINT_URL") or None
+
+
+def _keep_secrets_out_of_logs() -> None:
+    """Let botocore log nothing below INFO, unless its own logger was told to.
+
+    Its debug records hold headers and bodies: session tokens, passwords, data keys. A
+    function whose log level is DEBUG means ours.
+    """
+    logger = logging.getLogger("botocore")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
 
 
 def _config(service: str) -> Config:

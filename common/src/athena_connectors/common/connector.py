@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from athena_connectors.common.capabilities import Capabilities
 from athena_connectors.common.errors import UnsupportedOperationError
+from athena_connectors.common.findings import Finding
 from athena_connectors.common.naming import resolve
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.paging import Page, page_of_names
@@ -260,10 +261,10 @@ class Connector(ABC):
             hint="Query its tables instead of system.query.",
         )
 
-    def health(self) -> Iterable[str]:
-        """Return findings for ``doctor``, each one line; an error is raised as usual."""
+    def health(self) -> Iterable[Finding]:
+        """Return findings for ``doctor``, lazily; an error that is raised is one more fault."""
         count = sum(1 for _ in self.list_schemas())
-        return [f"{count} schemas can be listed."]
+        yield Finding.ok("schemas", f"{count} schemas can be listed.")
 
     def cancel(self) -> None:  # noqa: B027 - nothing to stop is a fine default
         """Stop what is being read, from another thread; the reader then raises."""

@@ -1,8 +1,8 @@
 """Ends a read in time: before the function's deadline, and when Athena needs it no more.
 
 A source can block for minutes without giving a row, so a thread watches the clock and the
-query, and cancels the connector's running call; the read then ends with the watcher's
-error instead of the source's.
+query, and cancels the connector's running call, more than once if need be; the read then
+ends with the watcher's error instead of the source's.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["RESERVE_SECONDS", "ReadGuard", "read_deadline"]
 
 RESERVE_SECONDS = 30.0
 POLL_SECONDS = 0.5
+REPEAT_SECONDS = 1.0
 
 
 class QueryStatus(Protocol):
@@ -59,7 +60,7 @@ class ReadGuard:
     Args:
         deadline: ``time.monotonic()`` to stop at, or ``None``.
         status: Who knows whether the query is over, or ``None``.
-        cancel: Stops the connector's running call; called at most once.
+        cancel: Stops the connector's running call; called again while the read has not ended.
         table: For the error's text.
     """
 
@@ -117,6 +118,8 @@ class ReadGuard:
             if reason is not None:
                 self._stopped_by = self._stopped_by or reason
                 self._cancel()
+                while not self._closed.wait(REPEAT_SECONDS):
+                    self._cancel()
                 return
 
     def _reason(self) -> ConnectorError | None:

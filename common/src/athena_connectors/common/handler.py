@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from athena_connectors.common.errors import ConnectorError, InternalError, InvalidRequestError
+from athena_connectors.common.findings import Finding, told
 from athena_connectors.common.glue_connection import with_glue_connection
 from athena_connectors.common.protocol.codec import (
     decode_request,
@@ -30,7 +31,7 @@ from athena_connectors.common.protocol.messages import (
 from athena_connectors.common.service import Explanation, Service, SplitReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from athena_connectors.common.connector import Connector
     from athena_connectors.common.spill import SpillStore
@@ -113,9 +114,19 @@ class LambdaHandler:
         """Return how a ``ReadRecordsRequest`` would be answered, without reading."""
         return self._guarded("explain", lambda: self._explain(event))
 
-    def health(self, catalog: str) -> list[str]:
-        """Return the connector's findings about a catalog, one line each."""
-        return self._guarded("health", lambda: self._serve().health(catalog))
+    def health(self, catalog: str) -> list[Finding]:
+        """Return what ``doctor`` tells of a catalog; nothing is raised, errors are faults."""
+        findings: list[Finding] = []
+
+        def examine() -> None:
+            for finding in self._findings(catalog):
+                findings.append(finding)  # noqa: PERF402 - what was found before an error counts
+
+        try:
+            self._guarded("health", examine)
+        except ConnectorError as error:
+            findings.append(Finding.of_error("health", error))
+        return findings
 
     def close(self) -> None:
         """Close what the connector holds open; the next request opens it again."""
@@ -140,6 +151,18 @@ class LambdaHandler:
                 hint="Pass the ReadRecordsRequest of a split.",
             )
         return self._serve().explain(request)
+
+    def _findings(self, catalog: str) -> Iterator[Finding]:
+        """Yield the findings; where the connector can't be made, what AWS says all the same."""
+        from athena_connectors.common.health import aws_findings  # noqa: PLC0415
+
+        try:
+            service = self._serve()
+        except ConnectorError as error:
+            yield Finding.of_error("settings", error)
+            yield from told("settings", aws_findings(self._environ, spills=self._store is None))
+        else:
+            yield from service.health(catalog)
 
     def _serve(self) -> Service:
         if self._service is None:

@@ -9,6 +9,7 @@ from athena_connectors.common.config import load_settings
 from athena_connectors.common.connector import Scan
 from athena_connectors.common.deadline import ReadGuard, read_deadline
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
+from athena_connectors.common.findings import told
 from athena_connectors.common.naming import exposed_names
 from athena_connectors.common.observability import SplitStats, log_split
 from athena_connectors.common.planning import plan_layout, plan_split_page
@@ -18,12 +19,13 @@ from athena_connectors.common.spill import BlockSpiller, SpillSettings, new_spil
 from athena_connectors.common.tables import Table, TableCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
     from athena_connectors.common.aws import AwsClients
     from athena_connectors.common.connector import Connector, Decision
     from athena_connectors.common.crypto import KmsKeys
+    from athena_connectors.common.findings import Finding
     from athena_connectors.common.query_status import QueryStatusChecker
     from athena_connectors.common.spill import SpillStore
 
@@ -152,13 +154,12 @@ class Service:
             limit_reason=pushdown.limit_reason,
         )
 
-    def health(self, catalog: str) -> list[str]:
-        """Return the connector's findings about a catalog, one line each."""
-        findings = list(self._connector(catalog).health())
-        if self._spill.spill_bucket:
-            self._store().check(self._spill.spill_bucket)
-            findings.append(f"Spill bucket {self._spill.spill_bucket} can be used.")
-        return findings
+    def health(self, catalog: str) -> Iterator[Finding]:
+        """Yield the findings about AWS, then the connector's about a catalog."""
+        from athena_connectors.common.health import aws_findings  # noqa: PLC0415
+
+        yield from aws_findings(self._environ, spills=self._given_store is None)
+        yield from told("source", self._source_health(catalog))
 
     def release(self) -> None:
         """Leave nothing open that should not outlive the invocation."""
@@ -174,6 +175,9 @@ class Service:
     def _connector(self, catalog: str) -> Connector:
         self._in_use = self._root.for_catalog(catalog)
         return self._in_use
+
+    def _source_health(self, catalog: str) -> Iterator[Finding]:
+        yield from self._connector(catalog).health()
 
     def _table(
         self,

@@ -111,8 +111,13 @@ class AwsProxy:
             self._faults = []
             self._state.notify_all()
 
+    def forget(self) -> None:
+        """Forget all calls so far."""
+        with self._state:
+            self._calls = []
+
     def calls(self, operation: str) -> list[AwsCall]:
-        """Return the calls of an operation so far, whatever became of them."""
+        """Return the calls of an operation, in order, whatever became of them."""
         with self._state:
             return [call for call in self._calls if call.operation == operation]
 

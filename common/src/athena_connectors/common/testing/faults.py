@@ -176,8 +176,8 @@ class FaultCheck:
         *,
         secrets: tuple[str, ...],
         output: Callable[[], str],
-        at_rest: Callable[[], None],
-        recovered: Callable[[], None],
+        at_rest: Callable[[], object],
+        recovered: Callable[[], object],
     ) -> None:
         self._instance = instance
         self._secrets = set(secrets)
@@ -220,11 +220,11 @@ class FaultCheck:
             missing = [word for word in words if word not in str(caught.error)]
             assert not missing, f"{missing} not in: {caught.error}"
             told.append(_everything_about(caught.error))
-            require_no_thread()
+            _require_no_thread()
             heal()
             self._at_rest()
             self._recovered()
-            require_no_thread()
+            _require_no_thread()
             self._at_rest()
 
     @contextmanager
@@ -241,13 +241,8 @@ class FaultCheck:
                 assert form not in everything, f"{form!r} is told: {_around(form, everything)}"
 
 
-def require_no_thread(*, seconds: float = THREAD_SECONDS) -> None:
-    """Wait until no thread of an invocation is left.
-
-    Raises:
-        AssertionError: One is left.
-    """
-    limit = time.monotonic() + seconds
+def _require_no_thread() -> None:
+    limit = time.monotonic() + THREAD_SECONDS
     while left := [item for item in threading.enumerate() if item.name.startswith(THREAD_NAMES)]:
         assert time.monotonic() < limit, f"These threads are left: {left}"
         left[0].join(limit - time.monotonic())
@@ -262,7 +257,9 @@ def _everything_about(error: BaseException) -> str:
         item = queue.pop()
         if item is not None and item not in seen:
             seen.append(item)
-            texts += [str(item), repr(item), repr(item.args), repr(vars(item))]
+            texts += [str(item), repr(item), repr(item.args)]
+            if isinstance(item, ConnectorError):
+                texts.append(repr(vars(item)))
             queue += [item.__cause__, item.__context__]
     return "\n".join(texts)
 

@@ -118,6 +118,8 @@ def _parse(sql: str) -> tuple[exp.Query, str]:
                 hint="Run them one by one.",
             )
         tree = trees[0]
+        if isinstance(tree, exp.Values):
+            tree = exp.select("*").from_(tree)
         if not isinstance(tree, exp.Query):
             raise QueryError(
                 f"Only queries can be run, this is a {tree.key.upper()} statement.",

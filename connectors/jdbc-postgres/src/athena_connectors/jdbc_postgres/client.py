@@ -135,13 +135,15 @@ class Client:
     def cancel(self) -> None:
         """Stop the running statement; the thread that runs it then gets SQLSTATE 57014.
 
-        Safe from any thread. Without a transaction it does nothing.
+        Called again in the same transaction, it breaks off the session, because its network
+        has fallen silent. Safe from any thread. Without a transaction it does nothing.
         """
+        again = self._cancelled.is_set()
         self._cancelled.set()
         connection = self._connection
         if self._transaction is not None and connection is not None:
             with suppress(psycopg2.Error):
-                connection.cancel()
+                connection.break_off() if again else connection.cancel()
 
     def release(self) -> None:
         """End a transaction that is still open; the session stays for the next one."""

@@ -22,6 +22,7 @@ from athena_connectors.jdbc_postgres import metadata, splits
 from athena_connectors.jdbc_postgres.client import Client
 from athena_connectors.jdbc_postgres.pushdown import NativeScan, plan
 from athena_connectors.jdbc_postgres.reader import read_count, read_statement
+from athena_connectors.jdbc_postgres.returned_types import require_types
 from athena_connectors.jdbc_postgres.settings import Settings
 from athena_connectors.jdbc_postgres.split_sources import snapshot_of, sources_of
 from athena_connectors.jdbc_postgres.statement import parts_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from athena_connectors.common.connector import Pushdown, Scan
+    from athena_connectors.common.findings import Finding
     from athena_connectors.common.paging import Page
     from athena_connectors.common.protocol.messages import Split, TableName
     from athena_connectors.common.sql.connection_strings import ConnectionString
@@ -175,6 +177,7 @@ class PostgresConnector(Connector):
         ) as cursor:
             for part in parts:
                 if part.columns:
+                    require_types(cursor, part.sql, part.columns, table=str(scan.table))
                     yield from read_statement(
                         cursor,
                         part.sql,
@@ -195,15 +198,11 @@ class PostgresConnector(Connector):
             return "nothing: no row can satisfy the predicate"
         return "\n".join(part.sql for part in self._parts(scan, split))
 
-    def health(self) -> Iterator[str]:
-        """Tell the server's version, what the role may list, and what splits share."""
-        yield f"PostgreSQL {self._client.server_version // 10_000} answers."
-        schemas = self.list_schemas()
-        yield f"{len(schemas)} schemas can be listed: {', '.join(schemas[:5])}."
-        if self._client.export_snapshot("doctor") is None:
-            yield "The splits of a scan read at different moments: no snapshot is shared."
-        else:
-            yield "The splits of a scan read one snapshot."
+    def health(self) -> Iterator[Finding]:
+        """Tell what the server is, whether its session is safe, and what the role may do."""
+        from athena_connectors.jdbc_postgres.health import findings  # noqa: PLC0415
+
+        return findings(self._client, self._settings)
 
     def cancel(self) -> None:
         """Stop the running statement."""

@@ -299,6 +299,7 @@ class _Compiler:
         if kind is Kind.NULL or term.kind is Kind.NULL:
             return _UNKNOWN
         _check_comparable(term, Term("", kind, batch.type))
+        _check_text(term)
         if term.kind is not kind:
             constants = [_constant(Constant((item,), batch.type)) for item in values]
             parts = [self._compare("=", term, item, positive=positive) for item in constants]
@@ -324,6 +325,8 @@ def _elements(array: Expression) -> list[Expression]:
     others: list[Expression] = []
     for member in members:
         if isinstance(member, Constant):
+            if not member.values:
+                raise NotPushedError("A list has a constant without a value.")
             types[str(member.type)] = member.type
             batches.setdefault(str(member.type), []).extend(member.values)
         else:

@@ -285,6 +285,7 @@ def _password(
         hosts[0][1],
         user=target.user,
         region=_region(target, host or hosts[0][0], environ),
+        environ=environ,
     )
 
 
@@ -301,15 +302,21 @@ def _region(target: ConnectionString, host: str, environ: Mapping[str, str]) -> 
     return region
 
 
-def _iam_token(host: str, port: int, *, user: str, region: str) -> str:
+def _iam_token(host: str, port: int, *, user: str, region: str, environ: Mapping[str, str]) -> str:
     """Return a password that opens a session within the next 15 minutes; signed here."""
-    from botocore.session import get_session  # noqa: PLC0415
-
-    # The client's class is made at run time, so its methods have no types.
-    client: Any = get_session().create_client("rds", region_name=region)
-    token: str = client.generate_db_auth_token(
-        DBHostname=host, Port=port, DBUsername=user, Region=region
+    from athena_connectors.common.aws import (  # noqa: PLC0415
+        AwsClients,
+        aws_errors,
+        translate,
     )
+
+    client = AwsClients({**environ, "AWS_REGION": region}).client("rds")
+    try:
+        token: str = client.generate_db_auth_token(
+            DBHostname=host, Port=port, DBUsername=user, Region=region
+        )
+    except aws_errors() as cause:
+        raise translate(cause, action="rds-db:connect", resource=f"{host} as {user}") from cause
     return token
 
 

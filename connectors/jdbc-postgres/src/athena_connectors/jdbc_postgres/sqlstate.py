@@ -78,7 +78,11 @@ _BY_STATE: dict[str, _Meaning] = {
     "42703": _Meaning(ColumnNotFoundError, "List the table's columns; one may have been dropped."),
     "42P01": _Meaning(TableNotFoundError, "List the schema's tables; it may have been dropped."),
     "55P03": _Meaning(SourceTimeoutError, "Another session holds a lock on the table; try again."),
-    "57014": _TIMEOUT,
+    "57014": _Meaning(
+        SourceTimeoutError,
+        "If it took too long, narrow the predicate, or raise max_splits or statement_timeout_ms;"
+        " if somebody cancelled it, run the query again.",
+    ),
     "57P03": _STARTING,
     "57P05": _LOST,
 }

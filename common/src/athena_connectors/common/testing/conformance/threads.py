@@ -1,0 +1,25 @@
+"""No thread of an invocation outlives it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from athena_connectors.common.testing.faults import THREAD_NAMES
+
+__all__ = ["require_no_thread"]
+
+_SECONDS = 6.0
+"""Longest time in which a thread ends by itself: a call to Athena is not broken off."""
+
+
+def require_no_thread(*, where: str) -> None:
+    """Wait until no thread of an invocation is left.
+
+    Raises:
+        AssertionError: One is left.
+    """
+    limit = time.monotonic() + _SECONDS
+    while left := [item for item in threading.enumerate() if item.name.startswith(THREAD_NAMES)]:
+        assert time.monotonic() < limit, f"{where}: these threads are left: {left}"
+        left[0].join(limit - time.monotonic())
