@@ -56,7 +56,7 @@ publish-%: build-% ## Publish one connector; needs BUCKET=… for the package
 	cd $(call folder,$*) && $(SAM) package --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
 
 new-connector: ## Start a connector of your own: NAME=my-source, and FROM=jdbc-postgres if not from template
-	@$(PYTHON) common/packaging/new_connector.py --name "$(NAME)" $(FROM:%=--from "%")
+	@$(PYTHON) common/packaging/new_connector.py --name="$(NAME)" $(FROM:%=--from="%")
 	@$(MAKE) --no-print-directory setup
 	@$(BIN)/ruff check --quiet --select I --fix connectors/$(NAME) && $(BIN)/ruff format --quiet connectors/$(NAME)
 	@echo "It answers SQL and passes its tests: make test-$(NAME). Next: template/README.md"

@@ -48,12 +48,18 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"values"},
     ),
     "services": (
-        {"config", "deadline", "naming", "observability", "paging", "streaming", "throttling"},
+        {
+            *("config", "deadline", "findings", "naming", "observability", "paging"),
+            *("streaming", "throttling"),
+        },
         {"values"},
     ),
     "protocol": ({"protocol"}, {"values"}),
     "aws": (
-        {"aws", "crypto", "glue_connection", "query_status", "secrets", "spill", "spill_store"},
+        {
+            *("aws", "clock", "crypto", "endpoints", "glue_connection", "health"),
+            *("query_status", "secrets", "spill", "spill_store"),
+        },
         {"values", "services", "protocol"},
     ),
     "connector": ({"capabilities", "connector"}, {"values", "services", "protocol"}),

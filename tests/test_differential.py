@@ -419,10 +419,8 @@ TABLES = (
             "CREATE TABLE parted_north PARTITION OF parted FOR VALUES IN ('north', 'North')",
             "CREATE TABLE parted_east PARTITION OF parted FOR VALUES IN ('east', NULL)",
             "CREATE TABLE parted_rest PARTITION OF parted DEFAULT PARTITION BY RANGE (n)",
-            "CREATE TABLE parted_rest_low PARTITION OF parted_rest FOR VALUES FROM (MINVALUE)"
-            " TO (10)",
-            "CREATE TABLE parted_rest_high PARTITION OF parted_rest FOR VALUES FROM (10)"
-            " TO (MAXVALUE)",
+            "CREATE TABLE parted_rest_low PARTITION OF parted_rest FOR VALUES FROM (-99) TO (10)",
+            "CREATE TABLE parted_rest_high PARTITION OF parted_rest FOR VALUES FROM (10) TO (99)",
             "CREATE TABLE parted_rest_none PARTITION OF parted_rest DEFAULT",
         ),
         extra={

@@ -53,21 +53,22 @@ WORDS = (
     "b", "B", "\n", "\ue000", "\uffff", "\U00010000", "a\U0001f600", "\ud7ff", "'", "NULL", "{}",
 )  # fmt: skip
 UUIDS = ("00000000-0000-0000-0000-000000000000", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
+NUMERIC_COLUMNS = {
+    "flag": ("bool", "true false"),
+    "bit": ("bit(1)", "1 0"),
+    "small": ("int2", "-32768 -1 0 1 2 3 32767"),
+    "medium": ("int4", "-2147483648 -1 0 1 2 7 2147483647"),
+    "big": ("int8", "-9223372036854775808 -1 0 1 2 9007199254740993"),
+    "price": ("numeric(10,2)", "NaN -99999999.99 0 0.01 1 1.5 2 99999999.99"),
+    "wide": ("numeric(38,10)", "NaN 0.0000000001 1 1.5 2 9999999999999999999999999999"),
+    "free": ("numeric", "NaN Infinity 1.004 1.005 -1.005 1 2 0.001 1234567890123"),
+    "single": ("float4", FLOATS),
+    "double": ("float8", f"{FLOATS} 0.1 5e-324 1e300"),
+    "purse": ("money", "0 0.01 1 1.5 -2 92233720368547758.07"),
+    "list": ("int4[]", "{} {1,2}"),
+}
 TABLES: dict[str, dict[str, tuple[str, Sequence[str]]]] = {
-    "numbers": {
-        "flag": ("bool", ("true", "false")),
-        "bit": ("bit(1)", ("1", "0")),
-        "small": ("int2", "-32768 -1 0 1 2 3 32767".split()),
-        "medium": ("int4", "-2147483648 -1 0 1 2 7 2147483647".split()),
-        "big": ("int8", "-9223372036854775808 -1 0 1 2 9007199254740993".split()),
-        "price": ("numeric(10,2)", "NaN -99999999.99 0 0.01 1 1.5 2 99999999.99".split()),
-        "wide": ("numeric(38,10)", "NaN 0.0000000001 1 1.5 2 9999999999999999999999999999".split()),
-        "free": ("numeric", "NaN Infinity 1.004 1.005 -1.005 1 2 0.001 1234567890123".split()),
-        "single": ("float4", FLOATS.split()),
-        "double": ("float8", [*FLOATS.split(), "0.1", "5e-324", "1e300"]),
-        "purse": ("money", "0 0.01 1 1.5 -2 92233720368547758.07".split()),
-        "list": ("int4[]", ("{}", "{1,2}")),
-    },
+    "numbers": {name: (type_, text.split()) for name, (type_, text) in NUMERIC_COLUMNS.items()},
     "texts": {
         "plain": ('text COLLATE "C"', WORDS),
         "german": ("text COLLATE linguistic", WORDS),
@@ -83,7 +84,7 @@ TABLES: dict[str, dict[str, tuple[str, Sequence[str]]]] = {
         "at": ("timestamp", MOMENTS),
         "at_ms": ("timestamp(3)", MOMENTS),
         "utc": ("timestamptz", MOMENTS),
-        "k": ("int4", list(map(str, range(0, 60, 2)))),
+        "k": ("int4", tuple(map(str, range(0, 60, 2)))),
     },
 }
 CATALOGS = {
@@ -156,8 +157,8 @@ def _fill(
     database: PostgresAddress, name: str, columns: Mapping[str, tuple[str, Sequence[str]]]
 ) -> None:
     spread: list[list[Any]] = []
-    for column, (_, values) in columns.items():
-        pool = [*values, None] * ROWS
+    for column, (_, held) in columns.items():
+        pool = [*held, None] * ROWS
         spread.append(pool[:ROWS])
         Random(column).shuffle(spread[-1])
     marks = ", ".join(f"%s::{type_}" for type_, _ in columns.values())
@@ -176,7 +177,7 @@ def _whole(clients: Mapping[int, ProtocolClient], name: TableName) -> Whole:
     batches = [batch for split in client.splits(scan) for batch in client.read(scan, split).batches]
     rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
     known = {
-        field.name: sorted({value for value in _physical(rows, field.name)} - {None}, key=repr)
+        field.name: sorted(set(_physical(rows, field.name)) - {None}, key=repr)
         for field in scan.schema
         if kind_of(field.type) is not Kind.OPAQUE
     }
@@ -196,7 +197,7 @@ def scans(draw: st.DrawFn, whole: Whole, version: int) -> TableScan:
     """Return reads of some columns with constraints on others."""
     schema = whole.scan.schema
     types = {field.name: field.type for field in schema}
-    near = {name: _near(types[name], values) for name, values in whole.known.items()}
+    near = {name: _near(types[name], held) for name, held in whole.known.items()}
     sizes = ((1, 0), (2, 0)) if version < EXPRESSIONS_SINCE else ((1, 0), (0, 1), (0, 1), (1, 1))
     domains, expressions = draw(st.sampled_from(sizes))
     names = st.lists(st.sampled_from(schema.names), min_size=domains, max_size=domains, unique=True)
@@ -274,10 +275,10 @@ def test_each_comparison_with_values_of_each_column(
     whole = tables["plain", table]
     type_ = whole.scan.schema.field(column).type
     known = whole.known.get(column, [])
-    values = [None, *Random(column).sample(known, min(CONSTANTS, len(known)))]
+    chosen = [None, *Random(column).sample(known, min(CONSTANTS, len(known)))]
     variable = Variable(column, type_)
     (split,) = whole.clients[VERSIONS[-1]].splits(whole.scan)
-    for function, value in product(COMPARISONS, values if known else []):
+    for function, value in product(COMPARISONS, chosen if known else []):
         sides = (variable, Constant((value,), type_))
         check_expression(whole, split, Call(function, sides, pa.bool_()))
         check_expression(whole, split, _negated(Call(function, sides[::-1], pa.bool_())))

@@ -260,8 +260,8 @@ def test_doctor(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(config, "doctor") == 0
     text = capsys.readouterr().out
     assert "mem: ping: OK" in text
-    assert "mem: health: 2 schemas can be listed." in text
-    assert "mem: spill: the folder can be written" in text
+    assert "mem: schemas: OK: 2 schemas can be listed." in text
+    assert "mem: spill folder: OK: " in text
     assert not any(path.is_file() for path in (config.parent / "spill").rglob("*"))
 
 
@@ -274,10 +274,10 @@ def test_doctor_finds_faults(config: Path, capsys: pytest.CaptureFixture[str]) -
     )
     assert run(config, "doctor") == 1
     text = capsys.readouterr().out
-    assert "a: ping: FAULT ConfigurationError: The setting fault is set. Remove it." in text
-    assert "b: set-up: FAULT UsageError: There is no connector 'in-memori'." in text
+    assert "a: ping: FAULT: The setting fault is set.\n    Fix: Remove it." in text
+    assert "b: connector: FAULT: There is no connector 'in-memori'." in text
     assert "Did you mean in-memory?" in text
-    assert "c: ping: FAULT RemoteError" in text
+    assert "c: ping: FAULT: RemoteError: http://127.0.0.1:9/" in text
     config.write_text("[engin]\n", encoding="utf-8")
     assert run(config, "doctor") == 1
     assert "FAULT" in capsys.readouterr().out

@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 import athena_connectors
 import pytest
 from athena_connectors.common.cli.main import main
+from athena_connectors.common.endpoints import ReachedClients
+from athena_connectors.common.errors import ConfigurationError
 from athena_connectors.common.testing.aws import REGION, AwsAddress
 
 if TYPE_CHECKING:
@@ -476,15 +478,25 @@ def test_an_endpoint_that_is_no_url(in_aws: Doctor) -> None:
     assert told.fix.startswith("Write AWS_ENDPOINT_URL as http://HOST:PORT")
 
 
-def test_a_missing_region(in_aws: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+@pytest.fixture
+def no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+
+def test_a_missing_region(in_aws: Doctor, no_region: None) -> None:
     del in_aws.settings["AWS_REGION"]
     check, told = in_aws.only_trouble()
     assert (check, told.verdict) == ("AWS identity", "FAULT")
     assert told.fact == "No AWS region is set for sts:GetCallerIdentity."
     assert told.fix == "Set AWS_REGION."
+
+
+def test_a_missing_region_is_no_faulty_endpoint(bad: BadAws, no_region: None) -> None:
+    environ = {name: text for name, text in bad.address.environ.items() if "KEY" in name}
+    with pytest.raises(ConfigurationError, match="No AWS region is set"):
+        ReachedClients(environ).client("kms")
 
 
 def test_without_a_way_to_sts_the_rest_is_checked(in_aws: Doctor) -> None:
@@ -646,6 +658,26 @@ def test_a_setting_of_the_spill_at_fault(in_aws: Doctor) -> None:
     check, told = in_aws.only_trouble()
     assert (check, told.verdict) == ("ping", "FAULT")
     assert told.fact.startswith("Setting spill_threads is 'many'")
+
+
+def test_a_connector_that_is_not_there(doctor: Doctor) -> None:
+    doctor.kind = 'connector = "examine"'
+    check, told = doctor.only_trouble()
+    assert (check, told.verdict) == ("connector", "FAULT")
+    assert told.fact == "There is no connector 'examine'."
+    assert told.fix == "Did you mean examined?"
+
+
+def test_a_file_that_is_no_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "athena-connectors.toml"
+    file.write_text("[engin]\n", encoding="utf-8")
+    assert main(["doctor", "--config", str(file)]) == 1
+    fault, fix, total = capsys.readouterr().out.splitlines()
+    assert fault == f"configuration: FAULT: {file} has the unknown key engin."
+    assert fix == "    Fix: Known: engine, catalogs."
+    assert total == "Faults: 1. Warnings: 0."
 
 
 def test_a_driver_that_is_missing(doctor: Doctor) -> None:

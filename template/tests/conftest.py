@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _numbers = count()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def aws() -> Iterator[AwsAddress]:
     """A stand-in of S3."""
     with aws_server() as address:

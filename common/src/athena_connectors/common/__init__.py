@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from athena_connectors.common.constraints import Constraints
     from athena_connectors.common.errors import ConnectorError, TableNotFoundError
+    from athena_connectors.common.findings import Finding
     from athena_connectors.common.handler import lambda_handler
     from athena_connectors.common.paging import Page
     from athena_connectors.common.protocol.messages import Identity, Split, TableName
@@ -32,6 +33,7 @@ __all__ = [
     "Constraints",
     "Decision",
     "Exactness",
+    "Finding",
     "Identity",
     "Page",
     "Pushdown",
@@ -52,6 +54,7 @@ _MODULES = {
     "Constraints": "constraints",
     "Decision": "connector",
     "Exactness": "connector",
+    "Finding": "findings",
     "Identity": "protocol.messages",
     "Page": "paging",
     "Pushdown": "connector",

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Chunk", "Probe", "chunks", "in_dialect", "text_constants"]
 
 SIZE = 5
-"""Predicates in a chunk, unless fewer differ."""
+"""Predicates in most chunks, unless fewer differ."""
+_LARGER = {"like": 3}
+"""Shapes of which a chunk has more, because patterns differ in many ways."""
 _ATTEMPTS = 30
 _MANY = 40
 _ESCAPES = "!|~^#"
@@ -83,14 +85,15 @@ def chunks(probes: Sequence[Probe], *, seed: str, size: int = SIZE) -> list[Chun
     Args:
         probes: The columns; predicates of the shape ``logic`` combine several.
         seed: Chooses among the predicates that could be.
-        size: Predicates in each chunk at most, 1 or more.
+        size: Predicates in most chunks at most, 1 or more.
     """
     makers: dict[str, _Maker] = {**_LEAVES, "logic": partial(_logic, probes)}
     found = []
     for probe in probes:
         for shape, make in makers.items():
             random = Random(f"{seed} {probe.column} {shape}")  # noqa: S311 - repeatable
-            made = _distinct(partial(make, probe, random), size)
+            count = size * _LARGER.get(shape, 1)
+            made = _distinct(partial(make, probe, random), count)
             if made:
                 found.append(Chunk(probe.column, shape, made))
     return found

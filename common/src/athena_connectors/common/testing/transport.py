@@ -18,6 +18,7 @@ from athena_connectors.common.testing.engine_errors import RemoteError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from athena_connectors.common.findings import Finding
     from athena_connectors.common.handler import Explanation, LambdaHandler, SplitReport
     from athena_connectors.common.spill import SpillStore
 
@@ -80,8 +81,8 @@ class InProcess:
         with self._borrowed() as handler:
             return handler.explain(_plain(event))
 
-    def health(self, catalog: str) -> list[str]:
-        """Return the connector's findings about itself."""
+    def health(self, catalog: str) -> list[Finding]:
+        """Return what the handler finds out about itself and a catalog."""
         with self._borrowed() as handler:
             return handler.health(catalog)
 

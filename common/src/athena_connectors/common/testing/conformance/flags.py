@@ -44,8 +44,9 @@ def check_flag(subject: Subject, pushdowns: Pushdowns, name: str) -> None:
         told = type(seen)
         assert told is support.error, f"{name} is a gap that shows as {told.__name__}: {seen}"
     else:
-        gap = f"a gap ({support.reason})"
-        assert not seen, f"{name} works, though it is {gap}: take the gap out."
+        reason = support.reason
+        assert not seen, f"{name} works, though it is a gap ({reason}): take the gap out."
+        assert support.error is None, f"{name} is a gap that shows as no error, as was said"
 
 
 def _outcome(subject: Subject, pushdowns: Pushdowns, name: str) -> bool | ConnectorError:

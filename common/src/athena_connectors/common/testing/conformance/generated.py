@@ -1,25 +1,29 @@
-"""Predicates that hypothesis makes: value sets of every class, and trees of conditions.
+"""Many predicates made at random, the same ones each time.
 
-The same ones each time. What fails is made as small as it can be.
+Of one that fails, no more is told than it takes to fail.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
 
-from athena_connectors.common.constraints import Constraints
+from athena_connectors.common.expressions import Call, render
 from athena_connectors.common.protocol import messages as m
 from athena_connectors.common.protocol.codec import decode_request
 from athena_connectors.common.testing.conformance.oracle import picked, selected
 from athena_connectors.common.testing.conformance.probes import columns_of
+from athena_connectors.common.testing.conformance.random_predicates import Predicates
 from athena_connectors.common.testing.conformance.rows import require_same_rows
-from athena_connectors.common.testing.strategies import conditions, value_sets, values
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from athena_connectors.common.testing.value_text import domain_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from athena_connectors.common.constraints import Constraints
     from athena_connectors.common.testing.client import TableScan
-    from athena_connectors.common.testing.conformance.probes import Column
     from athena_connectors.common.testing.conformance.sample import Expected
     from athena_connectors.common.testing.conformance.subject import Route, Subject
 
@@ -27,11 +31,10 @@ __all__ = ["check_generated"]
 
 EXPRESSIONS_SINCE = 4
 """SerDe version that brought expressions."""
-_SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 
 
 def check_generated(subject: Subject, version: int, *, examples: int) -> None:
-    """Check the rows of generated predicates, on columns that are read or not.
+    """Check the rows of random predicates, on columns that are read or not.
 
     Args:
         subject: The connector.
@@ -39,24 +42,45 @@ def check_generated(subject: Subject, version: int, *, examples: int) -> None:
         examples: Predicates to try.
     """
     route = subject.open(version=version)
-    cases = st.one_of([_cases(table, version) for table in subject.filled if columns_of(table)])
+    random = Random(version)  # noqa: S311 - repeatable
+    makers = {
+        table: Predicates(columns, random)
+        for table in subject.filled
+        if (columns := columns_of(table))
+    }
+    for _ in range(examples):
+        table = random.choice(list(makers))
+        constraints = makers[table].make(expressions=version >= EXPRESSIONS_SINCE)
+        names = random.sample(table.schema.names, random.randint(0, min(3, len(table.schema))))
+        _check(partial(_read, subject, route, table, names), constraints)
 
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=_SLOW,
-    )
-    @given(cases)
-    def try_one(case: tuple[Expected, Constraints, list[str]]) -> None:
-        table, constraints, names = case
-        scan = subject.scan(table, names, constraints=constraints)
-        sent = _as_sent(route, scan)
-        rows = picked(selected(table, sent), table.schema, names)
-        require_same_rows(route.rows(scan), rows, where=f"{table} where {sent}")
 
-    try_one()
+def _check(read: Callable[[Constraints], None], constraints: Constraints) -> None:
+    error = _error_of(read, constraints)
+    while error is not None:
+        smaller = ((each, _error_of(read, each)) for each in _smaller(constraints))
+        constraints, found = next((each for each in smaller if each[1]), (constraints, None))
+        if found is None:
+            raise error
+        error = found
+
+
+def _error_of(read: Callable[[Constraints], None], constraints: Constraints) -> Exception | None:
+    try:
+        read(constraints)
+    except Exception as error:  # noqa: BLE001 - whatever it is, there may be a smaller case
+        return error
+    return None
+
+
+def _read(
+    subject: Subject, route: Route, table: Expected, names: list[str], constraints: Constraints
+) -> None:
+    scan = subject.scan(table, names, constraints=constraints)
+    sent = _as_sent(route, scan)
+    rows = picked(selected(table, sent), table.schema, names)
+    where = f"{table} where {_text(sent)}, columns {names}"
+    require_same_rows(route.rows(scan), rows, where=where)
 
 
 def _as_sent(route: Route, scan: TableScan) -> Constraints:
@@ -66,29 +90,20 @@ def _as_sent(route: Route, scan: TableScan) -> Constraints:
     return request.constraints
 
 
-def _cases(
-    table: Expected, version: int
-) -> st.SearchStrategy[tuple[Expected, Constraints, list[str]]]:
-    names = st.lists(st.sampled_from(table.schema.names), unique=True, max_size=3)
-    return st.tuples(st.just(table), _predicates(columns_of(table), version), names)
+def _smaller(constraints: Constraints) -> Iterator[Constraints]:
+    """Yield predicates with less to read in them."""
+    summary, trees = constraints.summary, constraints.expression
+    for name in summary:
+        rest = {other: values for other, values in summary.items() if other != name}
+        yield replace(constraints, summary=rest)
+    for place, tree in enumerate(trees):
+        before, after = trees[:place], trees[place + 1 :]
+        yield replace(constraints, expression=before + after)
+        if isinstance(tree, Call) and tree.function in ("$and", "$or", "$not"):
+            for part in tree.arguments:
+                yield replace(constraints, expression=(*before, part, *after))
 
 
-def _predicates(columns: list[Column], version: int) -> st.SearchStrategy[Constraints]:
-    near = {column.name: _near(column) for column in columns}
-    types = {column.name: column.type for column in columns}
-    domains = [st.tuples(st.just(name), value_sets(types[name], ends=near[name])) for name in types]
-    summaries = st.lists(st.one_of(domains), max_size=2).map(dict)
-    if version < EXPRESSIONS_SINCE:
-        return summaries.map(Constraints)
-    trees = conditions(types, arithmetic=False, depth=2, constants=near)
-    return st.builds(
-        lambda summary, items: Constraints(summary, tuple(items)),
-        summaries,
-        st.lists(trees, max_size=2),
-    )
-
-
-def _near(column: Column) -> st.SearchStrategy[Any]:
-    """Return values that the column holds, and now and then any other."""
-    known = st.sampled_from(column.known)
-    return st.one_of(known, known, values(column.type))
+def _text(constraints: Constraints) -> str:
+    domains = [domain_text(name, values) for name, values in constraints.summary.items()]
+    return " AND ".join((*domains, *map(render, constraints.expression))) or "anything"

@@ -62,7 +62,7 @@ class ConnectorSuite:
 
     supports: ClassVar[Supports] = Supports()
     report: ClassVar[Path | None] = None
-    examples: ClassVar[int] = 25
+    examples: ClassVar[int] = 80
     list_length: ClassVar[int] = predicates.LONG
 
     def make(self, *fixtures: Any, **named: Any) -> Sample:
