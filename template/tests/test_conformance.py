@@ -58,7 +58,7 @@ SOURCE_TYPES = {
 }
 
 
-class TestTemplate(ConnectorSuite):
+class TestFiles(ConnectorSuite):
     report = Path(__file__).with_name("conformance.json")
     supports = Supports(
         disjunction=Gap.not_implemented("rows are looked at once they are read"),

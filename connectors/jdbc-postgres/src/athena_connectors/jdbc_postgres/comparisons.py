@@ -12,8 +12,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pyarrow as pa
 from athena_connectors.common.physical import Kind, kind_of
-from athena_connectors.jdbc_postgres.literals import identifier, server_type
+from athena_connectors.jdbc_postgres.literals import (
+    FIRST_DAY,
+    FIRST_MS,
+    LAST_DAY,
+    LAST_MS,
+    content_of,
+    identifier,
+    server_type,
+    typed,
+)
 from athena_connectors.jdbc_postgres.types import Comparison
 
 if TYPE_CHECKING:
@@ -88,6 +98,9 @@ class Subject:
         type_name: Type of the constants that stand next to it.
         step: Distance of neighbouring values where the value read is a rounded one, so
             that the column itself is less than that away; else ``None``.
+        first: False for what ``guard`` is about at the lower end of the order, where all of
+            that lies at either end; else empty.
+        last: The same of the upper end.
     """
 
     column: Column
@@ -100,6 +113,8 @@ class Subject:
     guard: str = ""
     type_name: str = ""
     step: Decimal | None = None
+    first: str = ""
+    last: str = ""
 
 
 def comparable(column: Column) -> bool:
@@ -193,7 +208,24 @@ def _temporal(column: Column, name: str, guard: str) -> Subject:
     zoned = column.comparison is Comparison.TIMESTAMPTZ
     value = f"({floor} AT TIME ZONE 'UTC')" if zoned and kind is Kind.DATETIME else floor
     type_name = "timestamptz" if zoned else server_type(column.arrow)
-    return Subject(column, kind, name, _guarded(value, guard), name, floor, "", guard, type_name)
+    subject = Subject(column, kind, name, _guarded(value, guard), name, floor, "", guard, type_name)
+    first, last = _ends(column.comparison)
+    return replace(
+        subject,
+        first=f"{name} >= {typed(first, type_name)}",
+        last=f"{name} <= {typed(last, type_name)}"
+        if kind is Kind.DATE
+        else f"{name} < {typed(last, type_name)}",
+    )
+
+
+def _ends(comparison: Comparison) -> tuple[str, str]:
+    """Return the first day and the last, or the first moment and the one after the last."""
+    if comparison is Comparison.DATE:
+        return content_of(FIRST_DAY, pa.date32()), content_of(LAST_DAY, pa.date32())
+    zone = "+00" if comparison is Comparison.TIMESTAMPTZ else ""
+    first, after = content_of(FIRST_MS, pa.date64()), content_of(LAST_MS + 1, pa.date64())
+    return f"{first}{zone}", f"{after}{zone}"
 
 
 def _text(column: Column, name: str, guard: str) -> Subject:

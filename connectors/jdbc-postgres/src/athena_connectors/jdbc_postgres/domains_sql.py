@@ -466,11 +466,23 @@ def _render(shape: _Shape, subject: Subject, *, null_allowed: bool) -> Fragment:
         absent = is_null(subject.column)
         everything = shape.spans == _EVERYTHING
         text = "" if everything else absent if some == FALSE else f"({absent} OR {some})"
-    elif subject.guard and not shape.bounded and shape.spans != _EVERYTHING:
-        text = f"({some} AND NOT ({subject.guard}))"
     else:
-        text = some
+        text = _guarded(some, shape, subject)
     return Fragment(text, shape.reason)
+
+
+def _guarded(some: str, shape: _Shape, subject: Subject) -> str:
+    """Keep out, at the ends that are open, what is no value here though the server has one."""
+    if not subject.guard or shape.bounded or shape.spans == _EVERYTHING:
+        return some
+    if not subject.first:
+        return f"({some} AND NOT ({subject.guard}))"
+    ends = []
+    if shape.excluded is not None or any(low is None for low, _ in shape.spans):
+        ends.append(subject.first)
+    if shape.excluded is not None or any(high is None for _, high in shape.spans):
+        ends.append(subject.last)
+    return f"({' AND '.join([some, *ends])})"
 
 
 def _excluding(excluded: tuple[str, ...], subject: Subject) -> str:
