@@ -190,24 +190,32 @@ _OTHER = replace(_column("integer", ServerType("int4")), name="other")
 SAMPLES = tuple(_samples())
 """Predicates whose pushdown the document shows."""
 
+
 def _reported(path: Path, table: Callable[[Report], str]) -> str:
     return table(Report.from_json(path.read_text(encoding="utf-8")))
 
 
 def _reports() -> Iterable[tuple[str, Callable[[], str]]]:
-    """Yield the tables of each connector's conformance report."""
-    for path in sorted(ROOT.glob("connectors/*/tests/conformance.json")):
-        name = path.parents[1].name
-        yield f"{name}-capabilities", partial(_reported, path, capabilities_table)
-        yield f"{name}-types", partial(_reported, path, types_table)
-        yield f"{name}-pushdown", partial(_reported, path, pushdown_table)
+    """Yield the tables of each connector's conformance report that its README shows."""
+    folders = [*sorted(ROOT.glob("connectors/*")), ROOT / "template"]
+    for path in (folder / "tests" / "conformance.json" for folder in folders):
+        readme = path.parents[1] / "README.md"
+        for kind, table in _REPORTED.items():
+            name = f"{path.parents[1].name}-{kind}"
+            if readme.exists() and f"<!-- begin {name} -->" in readme.read_text(encoding="utf-8"):
+                yield name, partial(_reported, path, table)
 
 
-_POSTGRES_REPORT = ROOT / "connectors" / "jdbc-postgres" / "tests" / "conformance.json"
+_REPORTED: dict[str, Callable[[Report], str]] = {
+    "capabilities": capabilities_table,
+    "evaluation": types_table,
+    "types": types_table,
+    "pushdown": pushdown_table,
+}
+"""What a README can show of a report: the part's name follows the connector's."""
 
 PARTS: dict[str, Callable[[], str]] = {
     **dict(_reports()),
-    "jdbc-postgres-evaluation": partial(_reported, _POSTGRES_REPORT, types_table),
     "jdbc-postgres-settings": _settings,
     "jdbc-postgres-types": _types,
     "jdbc-postgres-pushdown": _pushdown,

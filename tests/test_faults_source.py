@@ -25,6 +25,7 @@ from athena_connectors.common.errors import (
     SchemaNotFoundError,
     SourceError,
     SourceTimeoutError,
+    SpillError,
     TableNotFoundError,
     ThrottledError,
 )
@@ -459,10 +460,34 @@ def test_a_network_that_falls_silent_is_given_up_before_the_deadline(
     with check.expect(DeadlineExceededError, "shop.big", heal=network.heal) as it:
         instance.client.read(scan, split)
     assert 1.9 < it.seconds < 3.9
+    _require_no_cancelling()
+
+
+def _require_no_cancelling() -> None:
+    """What waited for a silent network's answer to a cancellation has ended since."""
     for thread in threading.enumerate():
         if thread.name == "postgres-cancel":
-            thread.join(5)  # it waited for an answer
+            thread.join(5)
             assert not thread.is_alive()
+
+
+def test_a_network_that_is_silent_does_not_hold_up_another_error(
+    hold: Any, make: Callable[..., OneInstance], network: TcpProxy, store: HookedStore
+) -> None:
+    instance = make(fetch_size="50")
+    scan = instance.scan("shop.endless")
+    (split,) = instance.client.splits(scan)
+    instance.context = RemainingTime(40_000)  # only for the case that it hangs
+
+    def fall_silent_and_fail() -> None:
+        network.stall_after(0)
+        raise OSError("no space left")
+
+    store.hook = fall_silent_and_fail
+    with hold(instance).expect(SpillError, "OSError", "s3://bucket/", heal=network.heal) as it:
+        instance.client.read(scan, split)
+    assert it.seconds < 5
+    _require_no_cancelling()
 
 
 # Between two invocations

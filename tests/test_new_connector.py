@@ -237,6 +237,9 @@ def test_a_copy_that_fails_leaves_nothing(
         ("include ../common/x", "include ../../common/x"),
         ("](../common/README.md)", "](../../common/README.md)"),
         ("LicenseUrl: ../LICENSE", "LicenseUrl: ../../LICENSE"),
+        ("<!-- begin template-capabilities -->\nx", "<!-- begin own-capabilities -->\nx"),
+        ("<!-- end template-evaluation -->", "<!-- end own-evaluation -->"),
+        ("<!-- begin template-settings -->\nx", "x"),
         # What only looks like a name:
         ("template.yaml", "template.yaml"),
         ("a template of files", "a template of files"),

@@ -267,7 +267,10 @@ class Connector(ABC):
         yield Finding.ok("schemas", f"{count} schemas can be listed.")
 
     def cancel(self) -> None:  # noqa: B027 - nothing to stop is a fine default
-        """Stop what is being read, from another thread; the reader then raises."""
+        """Stop what is being read, from another thread; the reader then raises.
+
+        Called again each second while the read has not ended.
+        """
 
     def release(self) -> None:  # noqa: B027 - nothing open is a fine default
         """Leave nothing open at the end of an invocation: the container may be frozen."""

@@ -129,7 +129,7 @@ class Service:
                 claims = self._connector(request.catalogName).capabilities()
                 return m.GetDataSourceCapabilitiesResponse(request.catalogName, claims.to_wire())
             case m.GetTableLayoutRequest():
-                return self._get_table_layout(request)
+                return self._get_table_layout(request, remaining_ms)
             case m.GetSplitsRequest():
                 return self._get_splits(request)
             case m.ReadRecordsRequest():
@@ -235,9 +235,11 @@ class Service:
             partitionColumns=table.partition_columns,
         )
 
-    def _get_table_layout(self, request: m.GetTableLayoutRequest) -> m.GetTableLayoutResponse:
+    def _get_table_layout(
+        self, request: m.GetTableLayoutRequest, remaining_ms: int | None
+    ) -> m.GetTableLayoutResponse:
         table = self._table(request.catalogName, request.tableName, request.constraints.passthrough)
-        scan = self._scan(request, table, schema=request.schema)
+        scan = self._scan(request, table, schema=request.schema, deadline=_deadline(remaining_ms))
         partitions = plan_layout(self._connector(request.catalogName), scan, table)
         return m.GetTableLayoutResponse(request.catalogName, request.tableName, partitions)
 
@@ -267,7 +269,7 @@ class Service:
     def _read_records(
         self, request: m.ReadRecordsRequest, remaining_ms: int | None
     ) -> m.ReadRecordsResponse | m.RemoteReadRecordsResponse:
-        deadline = None if remaining_ms is None else read_deadline(remaining_ms)
+        deadline = _deadline(remaining_ms)
         scan = self._read_scan(request, deadline=deadline)
         connector = self._connector(request.catalogName)
         guard = ReadGuard(
@@ -390,6 +392,10 @@ class _Renaming:
         if len(self._schema):
             batch = type(batch).from_arrays(batch.columns, schema=self._schema)
         self._spiller.add(batch)
+
+
+def _deadline(remaining_ms: int | None) -> float | None:
+    return None if remaining_ms is None else read_deadline(remaining_ms)
 
 
 def _shown(names: list[str] | tuple[str, ...]) -> list[str]:

@@ -22,6 +22,7 @@ __all__ = [
     "MemberError",
     "Node",
     "absent_as",
+    "checked_text",
     "each",
     "kind_of_node",
     "map_of",
@@ -236,6 +237,19 @@ def each(form: Form) -> Form:
     return Form(read, write)
 
 
+def checked_text(written: str) -> str:
+    """Return a text that can be written again.
+
+    Raises:
+        MemberError: It has half a surrogate pair, which JSON can spell and UTF-8 can't.
+    """
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise MemberError("has half a surrogate pair.") from None
+    return written
+
+
 def map_of(form: Form) -> Form:
     """Return the form of a map from free text."""
 
@@ -254,6 +268,7 @@ def map_of(form: Form) -> Form:
         for name, item in items.items():
             if not isinstance(name, str):
                 raise MemberError("has a name that is no text.")
+            checked_text(name)
             try:
                 made[name] = change(item)
             except FAULTS as error:

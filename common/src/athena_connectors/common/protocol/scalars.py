@@ -10,7 +10,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.protocol.members import Form, MemberError, Node, unfit
+from athena_connectors.common.protocol.members import Form, MemberError, Node, checked_text, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"([+-]?[0-9]{1,40})(?:\.[0-9]*)?")
 
 def _read_text(node: Node) -> str:
     if isinstance(node, str):
-        return node
+        return checked_text(node)
     if isinstance(node, bool):
         return "true" if node else "false"
     if isinstance(node, int | float):

@@ -26,7 +26,7 @@ ARROW_MEMBERS = ("schema", "outputSchema", "records")
 
 JUNK: tuple[Node, ...] = (
     *(None, True, False, 0, 1, -1, 1.5, float("nan"), 2**31, 2**63, 10**50),
-    *("", "x", "=", "0", "-1", "true", "null", "\0", "é", "🦉", "'", '"', "%s", "{}"),
+    *("", "x", "=", "0", "-1", "true", "null", "\0", "é", "🦉", "'", '"', "%s", "{}", "\ud800"),
     *([], {}, [None], [[]], {"": None}, {"@type": "x"}),
 )
 

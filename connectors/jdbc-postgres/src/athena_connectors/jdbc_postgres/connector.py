@@ -205,7 +205,7 @@ class PostgresConnector(Connector):
         return findings(self._client, self._settings)
 
     def cancel(self) -> None:
-        """Stop the running statement."""
+        """Stop the running statement; called again, break off a session that is silent."""
         self._client.cancel()
 
     def release(self) -> None:

@@ -97,6 +97,7 @@ def libpq_options(
         "client_encoding": "UTF8",
         "gssencmode": "disable",
         "keepalives_idle": 30,
+        "keepalives_interval": 10,
         **_timeouts(target),
         **tls,
     }

@@ -43,13 +43,10 @@ def check_generated(subject: Subject, version: int, *, examples: int) -> None:
     """
     route = subject.open(version=version)
     random = Random(version)  # noqa: S311 - repeatable
-    makers = {
-        table: Predicates(columns, random)
-        for table in subject.filled
-        if (columns := columns_of(table))
-    }
-    for _ in range(examples):
-        table = random.choice(list(makers))
+    columns = {table: columns_of(table) for table in subject.filled}
+    makers = {table: Predicates(some, random) for table, some in columns.items() if some}
+    weights = [len(columns[table]) for table in makers]
+    for table in random.choices(list(makers), weights, k=examples):
         constraints = makers[table].make(expressions=version >= EXPRESSIONS_SINCE)
         names = random.sample(table.schema.names, random.randint(0, min(3, len(table.schema))))
         _check(partial(_read, subject, route, table, names), constraints)

@@ -81,7 +81,7 @@ class Probe:
         return render(self.constraints.expression[0])
 
     @property
-    def functions(self) -> bool:
+    def is_expression(self) -> bool:
         """Whether it is an expression, which Athena sends from SerDe 4 on."""
         return bool(self.constraints.expression)
 

@@ -75,7 +75,7 @@ class Pushdowns:
             AssertionError: Something is pushed and not claimed.
         """
         claims = self.claims
-        domains = any(each.seen and not each.probe.functions for each in self.predicates)
+        domains = any(each.seen and not each.probe.is_expression for each in self.predicates)
         assert claims.filters or not domains, "Value sets are pushed: claim filters."
         unclaimed = {
             node.function

@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - a test's name says what it tests
 """What every connector is held to, as one class of tests.
 
 A connector's whole test file::
@@ -12,6 +11,8 @@ A connector's whole test file::
 ``make`` may ask for further fixtures by name, such as a server's address, if they live as
 long as the class or longer.
 """
+
+# ruff: noqa: D102 - a test's name says what it tests
 
 from __future__ import annotations
 
