@@ -38,7 +38,8 @@ types: setup ## Check types
 	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name)))
 	$(BIN)/mypy $(wildcard common/packaging/*.py) $(wildcard connectors/*/demo/*.py) tests/bench
 
-docs: setup ## Write the generated parts of the documents
+docs: setup ## Run the conformance suites; write their reports and what documents show of them
+	$(BIN)/python -m pytest --quiet --write-conformance $(wildcard connectors/*/tests/test_conformance.py template/tests/test_conformance.py)
 	$(BIN)/python -m tests.documents
 
 bench: setup ## Measure speed as ratios to plain drivers, in one run
