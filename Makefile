@@ -60,4 +60,4 @@ new-connector: ## Start a connector of your own: NAME=my-source, and FROM=jdbc-p
 	@$(PYTHON) common/packaging/new_connector.py --name="$(NAME)" $(FROM:%=--from="%")
 	@$(MAKE) --no-print-directory setup
 	@$(BIN)/ruff check --quiet --select I --fix connectors/$(NAME) && $(BIN)/ruff format --quiet connectors/$(NAME)
-	@echo "It answers SQL and passes its tests: make test-$(NAME). Next: template/README.md"
+	@echo "Its tests: make test-$(NAME). What to do next: template/README.md"

@@ -199,10 +199,10 @@ def _reports() -> Iterable[tuple[str, Callable[[], str]]]:
     """Yield the tables of each connector's conformance report that its README shows."""
     folders = [*sorted(ROOT.glob("connectors/*")), ROOT / "template"]
     for path in (folder / "tests" / "conformance.json" for folder in folders):
-        readme = path.parents[1] / "README.md"
+        documents = [each.read_text(encoding="utf-8") for each in path.parents[1].glob("*.md")]
         for kind, table in _REPORTED.items():
             name = f"{path.parents[1].name}-{kind}"
-            if readme.exists() and f"<!-- begin {name} -->" in readme.read_text(encoding="utf-8"):
+            if any(f"<!-- begin {name} -->" in text for text in documents):
                 yield name, partial(_reported, path, table)
 
 

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 FAMILY = "athena_connectors"
 COMMON = f"{FAMILY}.common"
-SOURCES = (ROOT / "common" / "src", *sorted(ROOT.glob("connectors/*/src")))
+SOURCES = (
+    ROOT / "common/src",
+    ROOT / "template/src",
+    *sorted(ROOT.glob("connectors/*/src")),
+)
 CONNECTORS = sorted(
     folder.name
     for source in SOURCES[1:]

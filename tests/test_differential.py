@@ -338,11 +338,11 @@ DAYS = (
     "2024-03-31", "2024-01-01",
 )  # fmt: skip
 MOMENTS = (
+    "2024-03-31 01:30:00.123", "1970-01-01 00:00:00.001", "2023-12-31 23:59:59.999",
+    "2024-03-31 01:30:00.123456", "2024-03-31 01:30:00.123999", "2024-03-31 01:30:00.124",
     "9999-12-31 23:59:59.999999", "0001-12-31 23:59:59.999999 BC", "294276-12-31 23:59:59.999999",
     "1969-12-31 23:59:59.999999", "1969-12-31 23:59:59.9985", "1969-12-31 23:59:59.998",
-    "2024-03-31 01:30:00.123", "2024-03-31 01:30:00.123456", "2024-03-31 01:30:00.123999",
-    "2024-03-31 01:30:00.124", "2023-12-31 23:59:59.999", "2023-12-31 23:59:59.9995",
-    "2024-01-01 00:00:00.000001", "1970-01-01 00:00:00.001",
+    "2023-12-31 23:59:59.9995", "2024-01-01 00:00:00.000001",
 )  # fmt: skip
 DATES = tuple(f"DATE '{day}'" for day in DAYS if day[4:] == day[4:10] and day[0].isdigit())
 TIMES = (
@@ -377,7 +377,7 @@ MOMENT_COLUMNS = (
     time("due", "date", YEARS, DATES, peers="day at"),
     time("at", "timestamp", WALL_CLOCK, (*TIMES, *DATES), peers=ANY_TIME, tests=MOMENT_TESTS),
     time("at_ms", "timestamp(3)", WALL_CLOCK, (*TIMES, *DATES), peers=ANY_TIME),
-    time("at_s", "timestamp(0)", WALL_CLOCK, (*TIMES, *DATES), peers=ANY_TIME),
+    time("at_s", "timestamp(0)", WALL_CLOCK, (*DATES, *TIMES), peers=ANY_TIME),
     time("utc", "timestamptz", UTC, (*TIMES, *DATES), peers=ANY_TIME, tests=MOMENT_TESTS),
     time("utc_ms", "timestamptz(3)", UTC, TIMES, peers=ANY_TIME),
 )
@@ -602,12 +602,13 @@ def test_predicates_are_many_and_select_some_of_the_rows(server: Server) -> None
 @pytest.mark.parametrize(("table", "probe"), COMPARABLE, ids=str)
 def test_the_server_filters(pushing: LocalEngine, table: Table, probe: Probe) -> None:
     """Nothing would be proved if predicates never left the engine."""
-    for constant in probe.constants[:4]:
-        clause = f"{probe.column} = {constant}"
-        (rows,), (scan,) = ask(pushing, table, [clause])
+    clauses = [f"{probe.column} = {constant}" for constant in probe.constants[:3]]
+    found, scans = ask(pushing, table, clauses)
+    assert 0 < sum(map(len, found)) < ROWS * len(clauses) or probe.column.startswith("partition")
+    for scan in scans:
+        assert scan.planned.scan.constraints.conjuncts()
         assert scan.planned.held == ()
-        read = sum(split.stats.rows_read for split in scan.splits if split.stats)
-        assert read == len(rows), clause
+        assert sum(split.stats.rows_read for split in scan.splits if split.stats) == scan.rows
 
 
 VERSIONS = (2, 3, 4, 5)
@@ -644,7 +645,8 @@ CAREFUL: dict[str, dict[str, str]] = {
 OF_TEXT = [
     (table, chunk)
     for table, chunk in CASES
-    if table.name == "texts" and chunk.shape in ("in", "order", "like", "function", "logic")
+    if chunk.column in ("plain", "german", "folded", "fixed", "key", "mood")
+    and chunk.shape in ("in", "order", "like", "logic")
 ]
 
 
@@ -695,8 +697,9 @@ def test_the_first_rows_are_the_servers(
 ) -> None:
     filters = ("true", f"{probe.column} <> {probe.constants[0]}", "id % 3 = 1")
     clauses = [
-        f"{filters[(number + place) % 3]} ORDER BY {probe.column} {order}, id LIMIT {limit}"
-        for place, (order, limit) in enumerate(product(ORDERS, LIMITS))
+        f"{filters[(number + place) % 3]} ORDER BY {probe.column} {order}, id"
+        f" LIMIT {LIMITS[(number + place // 2) % len(LIMITS)]}"
+        for place, order in enumerate(ORDERS * 2)
     ]
     expected = server.ask(table, [in_clause(clause) for clause in clauses])
     found, scans = ask(sorting[number % len(sorting)], table, clauses)
@@ -713,7 +716,7 @@ def check_limits(scans: list[ScanReport]) -> None:
 
 @pytest.mark.parametrize("column", ["single", "double"])
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("limit", [7, 2 * ROWS])
 def test_the_first_floats_are_the_servers(
     database: PostgresAddress, pushing: LocalEngine, column: str, order: str, limit: int
 ) -> None:

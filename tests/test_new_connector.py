@@ -98,7 +98,8 @@ def test_nothing_else_is_changed(shell: Clone) -> None:
 
 
 def test_the_copy_is_in_style_and_its_types_are_right(shell: Clone) -> None:
-    succeeds(shell, f".venv/bin/ruff check connectors/{NAME} connectors/{FORK}")
+    succeeds(shell, f".venv/bin/ruff check connectors/{NAME}")
+    succeeds(shell, f".venv/bin/ruff check --select I connectors/{FORK}")
     succeeds(shell, f".venv/bin/ruff format --check connectors/{NAME} connectors/{FORK}")
     packages = f"-p athena_connectors.{PACKAGE} -p athena_connectors.{FORK_PACKAGE}"
     sources = f"connectors/{NAME}/src:connectors/{FORK}/src"
@@ -237,6 +238,7 @@ def test_a_copy_that_fails_leaves_nothing(
         ("include ../common/x", "include ../../common/x"),
         ("](../common/README.md)", "](../../common/README.md)"),
         ("LicenseUrl: ../LICENSE", "LicenseUrl: ../../LICENSE"),
+        ("    ReadmeUrl: CONNECTOR.md", "    ReadmeUrl: README.md"),
         ("<!-- begin template-capabilities -->\nx", "<!-- begin own-capabilities -->\nx"),
         ("<!-- end template-evaluation -->", "<!-- end own-evaluation -->"),
         ("<!-- begin template-settings -->\nx", "x"),

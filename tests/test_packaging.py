@@ -26,7 +26,7 @@ from athena_connectors.common.testing.engine_errors import RemoteError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.packaging.repository import CONNECTORS, ROOT, sam, template_of
+from tests.packaging.repository import CONNECTORS, ROOT, folder_of, sam, template_of
 from tests.packaging.runtime_api import packaged_function, required_distributions
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def _build(
     out: Path, *options: str, connector: str = "jdbc-postgres", root: Path = ROOT, umask: int = -1
 ) -> None:
     command = [sys.executable, str(root / "common/packaging/package.py"), *options]
-    command += ["--connector", str(root / "connectors" / connector), "--out", str(out)]
-    command += ["--common", str(root / "common")]
+    folder = root / folder_of(connector).relative_to(ROOT)
+    command += ["--connector", str(folder), "--out", str(out), "--common", str(root / "common")]
     run = subprocess.run(command, capture_output=True, text=True, check=False, umask=umask)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -161,7 +161,7 @@ def test_native_libraries_are_for_the_function(
 def test_same_input_gives_the_same_bytes(deployed: tuple[str, Path], tmp_path: Path) -> None:
     connector, folder = deployed
     copy = tmp_path / "a copy of the repository"
-    for name in ("common", f"connectors/{connector}"):
+    for name in ("common", str(folder_of(connector).relative_to(ROOT))):
         shutil.copytree(ROOT / name, copy / name)
     shutil.copy(ROOT / "constraints.txt", copy)
     _build(tmp_path / "out", connector=connector, root=copy, umask=0o077)

@@ -149,6 +149,7 @@ def _replacements(source: Path, new: str, *, is_template: bool) -> Iterator[Repl
     old = source.name
     if is_template:
         yield Replacement(r"(?<![\w./-])\.\./(?=common\b|LICENSE\b)", "../../")
+        yield Replacement(rf"^(\s+ReadmeUrl: ){re.escape(README_OF_COPY)}$", r"\g<1>README.md")
     yield Replacement(rf"\b(athena_connectors[./]){_package(old)}\b", rf"\g<1>{_package(new)}")
     yield Replacement(rf"\b(athena-connectors-|connectors/){old}(?![\w-])", rf"\g<1>{new}")
     yield Replacement(rf"(?<![\w-])(test|build|deploy|publish)-{old}(?![\w.-])", rf"\g<1>-{new}")

@@ -54,6 +54,7 @@ SOURCE_TYPES = {
     "since": "times with a zone",
     "nested": "objects, arrays",
     "year": "folders named by whole numbers",
+    "quarter": "folders named by whole numbers",
     "region": "folders named by anything else",
 }
 

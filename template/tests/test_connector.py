@@ -7,12 +7,19 @@ import io
 import json
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
+from athena_connectors.common.connector import Scan
+from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.errors import DataConversionError
+from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.engine_errors import RemoteError
+from athena_connectors.common.valueset import SortedRangeSet
+from athena_connectors.template.connector import from_environment
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +71,24 @@ def test_only_the_files_that_a_predicate_wants_are_read(
     result = engine.query(f"SELECT id FROM {TABLE} WHERE {condition} ORDER BY id")
     assert result.table["id"].to_pylist() == ids
     assert sum(len(scan.splits) for scan in result.scans) == files
+
+
+def test_a_split_that_the_predicate_does_not_want_has_no_rows(fill_folder: Fill) -> None:
+    connector = from_environment(fill_folder(ORDERS))
+    name = TableName("shop", "orders")
+    described = connector.describe_table(name)
+    everything = Scan(name, described.schema, Constraints(), described)
+    years = SortedRangeSet.of_points(pa.int64(), [2024])
+    wanted = replace(everything, constraints=Constraints({"year": years}))
+    splits = list(connector.plan_splits(everything, connector.plan_partitions(everything)))
+    rows = [
+        row["id"]
+        for split in splits
+        for batch in connector.read_split(wanted, split)
+        for row in batch.to_pylist()
+    ]
+    assert len(splits) == 4
+    assert sorted(rows) == [3, 4]
 
 
 def test_rows_are_counted_without_a_column(fill_folder: Fill, ask: Ask) -> None:

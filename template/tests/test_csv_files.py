@@ -86,6 +86,9 @@ def test_only_a_field_without_characters_is_null() -> None:
 def test_quoted_fields_have_line_ends_quotes_and_delimiters() -> None:
     content = 'a,b\r\n"x\ny","say ""no"", twice"\r\n'
     assert rows(content, {"a": TEXT, "b": TEXT}) == [{"a": "x\ny", "b": 'say "no", twice'}]
+    long = "a,b\n" + '"line\n\n\nbreaks",1\n' * 500  # some of them where a block ends
+    found = rows(long, {"a": TEXT, "b": WHOLE}, block_bytes="1024")
+    assert found == [{"a": "line\n\n\nbreaks", "b": 1}] * 500
 
 
 def test_the_row_of_names_may_have_line_ends_and_a_byte_order_mark() -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CONNECTORS", "ROOT", "sam", "template_of"]
+__all__ = ["CONNECTORS", "ROOT", "folder_of", "sam", "template_of"]
 
 ROOT = Path(__file__).parents[2]
-CONNECTORS = sorted(path.parent.name for path in ROOT.glob("connectors/*/template.yaml"))
+TEMPLATES = [ROOT / "template/template.yaml", *sorted(ROOT.glob("connectors/*/template.yaml"))]
+CONNECTORS = [path.parent.name for path in TEMPLATES]
+
+
+def folder_of(connector: str) -> Path:
+    """Return a connector's folder."""
+    return ROOT / connector if connector == "template" else ROOT / "connectors" / connector
 
 
 def template_of(connector: str) -> Path:
     """Return a connector's template."""
-    return ROOT / "connectors" / connector / "template.yaml"
+    return folder_of(connector) / "template.yaml"
 
 
 def sam() -> str:

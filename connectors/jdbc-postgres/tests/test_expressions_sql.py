@@ -8,8 +8,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -318,39 +317,50 @@ def expressions(held: Held, names: tuple[str, ...]) -> st.SearchStrategy[Express
 def simple_conditions(held: Held, names: tuple[str, ...]) -> Iterator[Expression]:
     """Every function next to every value of every column, and next to every other column."""
     for name in names:
-        column = variable(held, name)
         for value in dict.fromkeys((None, *known(held, name))):
-            item = constant(held, name, value)
-            for function in COMPARISONS:
-                yield call(function, column, item)
-                yield call("$not", call(function, item, column))
-            few = constant(held, name, value, None)
-            for listed in (call("$in", column, array(item)), call("$in", column, array(few))):
-                yield listed
-                yield call("$not", listed)
-            yield call("$is_null", call("$nullif", column, item))
-            if kind_of(column.type) is Kind.TEXT:
-                yield call("$like_pattern", column, item)
-                yield call("$not", call("$like_pattern", column, item))
-        for other in map(partial(variable, held), names):
-            for function in COMPARISONS:
-                yield call(function, column, other)
-            yield call("$in", column, array(other))
-            if kind_of(column.type) is Kind.TEXT:
-                yield call("$like_pattern", column, other)
+            yield from next_to_a_value(held, name, value)
+        constants = [constant(held, name, value) for value in known(held, name)]
+        for function, pair in product(COMPARISONS, pairwise(constants)):
+            yield call(function, *pair)
+        for other in names:
+            yield from next_to_a_column(held, name, other)
+
+
+def next_to_a_value(held: Held, name: str, value: Any) -> Iterator[Expression]:
+    column, item = variable(held, name), constant(held, name, value)
+    for function in COMPARISONS:
+        yield call(function, column, item)
+        yield call("$not", call(function, item, column))
+    few = constant(held, name, value, None)
+    for listed in (call("$in", column, array(item)), call("$in", column, array(few))):
+        yield listed
+        yield call("$not", listed)
+    yield call("$is_null", call("$nullif", column, item))
+    if kind_of(column.type) is Kind.TEXT:
+        yield call("$like_pattern", column, item)
+        yield call("$not", call("$like_pattern", column, item))
+
+
+def next_to_a_column(held: Held, name: str, other: str) -> Iterator[Expression]:
+    pair = variable(held, name), variable(held, other)
+    for function in COMPARISONS:
+        yield call(function, *pair)
+    yield call("$in", pair[0], array(pair[1]))
+    if kind_of(pair[0].type) is Kind.TEXT:
+        yield call("$like_pattern", *pair)
 
 
 def simple_calculations(held: Held, names: tuple[str, ...]) -> Iterator[Expression]:
-    """Every two operands, their result next to what it may be."""
+    """Every two operands, and whether their result is less than some value."""
     for name in names:
-        column = variable(held, name)
-        operands = [variable(held, other) for other in names]
-        operands += [constant(held, name, value) for value in dict.fromkeys(known(held, name))]
-        for other, function in product(operands, ARITHMETIC):
+        column, values = variable(held, name), sorted(set(known(held, name)))
+        others: list[Expression] = [variable(held, other) for other in names]
+        others += [constant(held, name, value) for value in (values[0], 0, -1, 2, values[-1])]
+        for other, function in product(others, ARITHMETIC):
             for result in (call(function, column, other), call(function, other, column)):
-                yield call("$is_null", result)
-                yield call("$less_than", result, constant(held, name, known(held, name)[-1]))
-        yield call("$equal", call("$negate", column), column)
+                yield call("$less_than", result, constant(held, name, values[-2]))
+        yield call("$is_null", call("$negate", column))
+        yield call("$equal", call("$negate", column), constant(held, name, values[-1]))
 
 
 def rows_where(cursor: Any, conditions: list[str]) -> list[set[int]]:
@@ -423,15 +433,18 @@ def test_it_does_so_for_every_value_and_function(
 ) -> None:
     tally: Counter[str] = Counter()
     check(cursor, wall_clocks, simple_conditions(wall_clocks, FAMILIES[family]), tally)
-    assert tally["exact"] > 300
+    assert tally["exact"] > 100
     assert set(tally) <= {"exact", "not pushed"}
 
 
-@pytest.mark.parametrize("family", NUMBERS)
-def test_it_does_so_for_every_calculation(cursor: Any, wall_clocks: Held, family: str) -> None:
+@pytest.mark.parametrize("names", [("i2", "i8"), ("n1", "n3", "nu", "i4")], ids=" ".join)
+def test_it_does_so_for_every_calculation(
+    cursor: Any, wall_clocks: Held, names: tuple[str, ...]
+) -> None:
     tally: Counter[str] = Counter()
-    check(cursor, wall_clocks, simple_calculations(wall_clocks, FAMILIES[family]), tally)
-    print(family, tally)
+    check(cursor, wall_clocks, simple_calculations(wall_clocks, names), tally)
+    assert tally["exact"] > 5
+    assert tally["failing"] > 40
 
 
 def test_it_does_so_with_zoned_times(cursor: Any, zoned: Held) -> None:
@@ -575,10 +588,9 @@ def test_texts_that_no_server_holds_never_reach_it(
                 fragment = expression_sql(positive, wall_clocks.relation, Settings())
             except NotPushedError:
                 continue
-            rows = rows_where(cursor, fragment.text)
+            (rows,) = rows_where(cursor, [fragment.text])
             if "\0" in text:  # Arrow has no text of half a pair to compare with
-                assert fragment.exact
-                assert rows == wall_clocks.kept(positive)[0], fragment
+                assert compare(wall_clocks, positive, fragment, rows) == "exact"
             tally["pushed"] += 1
     assert tally["pushed"] >= (6 if "\0" in text else 3)
 

@@ -41,8 +41,8 @@ class TableDescription:
     """What is known about a table.
 
     Attributes:
-        schema: All columns in the source's spelling, in engine types (see ``types``),
-            partition columns included.
+        schema: All columns in the source's spelling, partition columns included. Any Arrow
+            type will do for which ``types.engine_type`` has one.
         partition_columns: Names of the columns whose values ``plan_partitions`` knows.
         facts: The connector's own knowledge, for its ``plan_pushdown`` and ``read_split``;
             never crosses the wire.

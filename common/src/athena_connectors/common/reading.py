@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from athena_connectors.common.errors import ColumnNotFoundError
 from athena_connectors.common.limits import RowLimit, TopN
 from athena_connectors.common.residual import compile_residual
-from athena_connectors.common.types import cast_batch, rows_without_columns
+from athena_connectors.common.types import cast_batch, engine_type, rows_without_columns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -119,7 +119,8 @@ def _widen(scan: Scan, needed: Iterable[str]) -> pa.Schema:
                 f"The predicate on {scan.table} names column {name!r}, which it does not have.",
                 hint="The table may have changed since the query was planned: run it again.",
             )
-        schema = schema.append(known.field(index))
+        field = known.field(index)
+        schema = schema.append(field.with_type(engine_type(field.type)))
     return schema
 
 

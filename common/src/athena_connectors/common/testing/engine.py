@@ -14,6 +14,7 @@ import uuid
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -390,15 +391,22 @@ def _explain(planned: PlannedScan) -> ScanExplanation:
     return ScanExplanation(planned, splits)
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
-    """Open a database that sees nothing but the relations that it is given."""
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Open the database of this process, which sees nothing of the machine."""
     import duckdb  # noqa: PLC0415
 
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET python_enable_replacements = false")
-    return connection
+    database = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    database.execute("SET enable_external_access = false")
+    return database
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    """Open a session that sees nothing but the relations that it is given."""
+    session = _database().cursor()
+    session.execute("SET TimeZone = 'UTC'")
+    session.execute("SET python_enable_replacements = false")
+    return session
 
 
 def _fill(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunk", "Probe", "chunks", "in_dialect", "text_constants"]
 
-SIZE = 5
+SIZE = 4
 """Predicates in most chunks, unless fewer differ."""
 _LARGER = {"like": 3}
 """Shapes of which a chunk has more, because patterns differ in many ways."""

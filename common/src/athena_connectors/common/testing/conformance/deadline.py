@@ -27,7 +27,7 @@ def check_deadline(subject: Subject) -> None:
     late = subject.open(context=RemainingTime(0)).client
     for table in subject.filled:
         scan = subject.scan(table)
-        for split in list(late.splits(scan)):
+        for split in list(enough.client.splits(scan)):
             started = time.monotonic()
             where = f"{table}: no time is left"
             require_error(DeadlineExceededError, partial(late.read, scan, split), where=where)
