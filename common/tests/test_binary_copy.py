@@ -251,7 +251,7 @@ def answers(draw: st.DrawFn) -> tuple[list[Column], list[list[Cell]]]:
 
 
 @given(answers(), st.lists(st.integers(1, 10)))
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 def test_what_is_sent_arrives(
     answer: tuple[list[Column], list[list[Cell]]], places: list[int]
 ) -> None:
@@ -265,7 +265,7 @@ def test_what_is_sent_arrives(
 
 @pytest.mark.parametrize("name", sorted(decoder_names()))
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_each_decoder(name: str, data: st.DataObject) -> None:
     type_, strategy = type_and_cells(name)
     cells = data.draw(st.lists(strategy, max_size=12))
@@ -414,7 +414,7 @@ def test_no_answer_that_is_cut_off_is_taken_for_whole() -> None:
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 200), st.integers(1, 255)), min_size=1),
     st.lists(st.integers(1, 5)),
 )
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=700, deadline=None, derandomize=True)
 def test_damaged_bytes_give_values_or_an_error_and_nothing_else(
     damages: list[tuple[int, int, int]], places: list[int]
 ) -> None:

@@ -132,7 +132,7 @@ NULL_OR_SPECIAL = st.sampled_from((None, *(Number((), sign=sign) for sign in SPE
 
 
 @given(types(18), st.data())
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_every_number_that_fits_arrives_digit_by_digit(type_: Any, data: st.DataObject) -> None:
     sent = data.draw(st.lists(fitting(type_) | NULL_OR_SPECIAL, min_size=1, max_size=8))
     values = decode("numeric", type_, payloads_of(sent))
@@ -140,7 +140,7 @@ def test_every_number_that_fits_arrives_digit_by_digit(type_: Any, data: st.Data
 
 
 @given(types(18), st.data())
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=800, deadline=None, derandomize=True)
 def test_a_number_arrives_exactly_or_not_at_all(type_: Any, data: st.DataObject) -> None:
     number = data.draw(numbers())
     sent = [number_of(1, type_.scale), number, None]
@@ -237,7 +237,7 @@ def test_long_decimals_arrive_digit_by_digit(type_: Any, data: st.DataObject) ->
 
 
 @given(strategies.decimal_types(), st.data())
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None, derandomize=True)
 def test_a_long_decimal_arrives_exactly_or_not_at_all(type_: Any, data: st.DataObject) -> None:
     # Of every size: Arrow takes some numbers of more than 128 bits for others.
     digits = data.draw(st.integers(1, 120).flatmap(lambda size: st.integers(0, 10**size)))

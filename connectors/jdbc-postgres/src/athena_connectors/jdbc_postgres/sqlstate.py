@@ -16,6 +16,7 @@ from athena_connectors.common.errors import (
     ColumnNotFoundError,
     ConfigurationError,
     ConnectorError,
+    DataConversionError,
     InvalidCredentialsError,
     InvalidRequestError,
     NotFoundError,
@@ -67,6 +68,11 @@ _TIMEOUT = _Meaning(
 _BY_STATE: dict[str, _Meaning] = {
     "0A000": _Meaning(UnsupportedOperationError),
     "25001": _Meaning(UnsupportedOperationError, "The connector's transactions only read."),
+    "22021": _Meaning(
+        DataConversionError,
+        "The database's encoding is probably SQL_ASCII: read the column through a view that"
+        " converts it, as in convert_from(column::bytea, 'LATIN1').",
+    ),
     "25006": _Meaning(UnsupportedOperationError, "The connector only reads."),
     "25P03": _TIMEOUT,
     "25P04": _TIMEOUT,
