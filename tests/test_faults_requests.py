@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import logging
 import os
 from collections import Counter
 from dataclasses import replace
@@ -545,3 +546,14 @@ def test_what_a_native_query_sets_is_gone_after_it(
         assert instance.rows(instance.scan("system.query", passthrough=native(query)))
     assert instance.rows(instance.scan("system.query", passthrough=native(asked))) == usual
     assert usual[0]["default_transaction_read_only"] == "on"
+
+
+@pytest.mark.parametrize("kind", ["\ud800", "two\nlines", "", None, 5])
+def test_what_a_request_calls_itself_does_not_reach_the_log(
+    kind: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(InvalidRequestError):
+        handler({"@type": kind}, None)
+    (message,) = [record.getMessage() for record in caplog.records if "failed" in record.message]
+    assert message.startswith("The request failed: InvalidRequestError")
+    assert message.isprintable()

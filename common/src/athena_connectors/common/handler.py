@@ -107,8 +107,7 @@ class LambdaHandler:
         Raises:
             ConnectorError: Whatever went wrong, as the class that says so.
         """
-        kind = event.get("@type") if isinstance(event, Mapping) else None
-        return self._guarded(str(kind), lambda: self._answer(event, context))
+        return self._guarded(_kind(event), lambda: self._answer(event, context))
 
     def explain(self, event: dict[str, Any]) -> Explanation:
         """Return how a ``ReadRecordsRequest`` would be answered, without reading."""
@@ -193,6 +192,12 @@ class LambdaHandler:
         finally:
             if self._service is not None:
                 self._service.release()
+
+
+def _kind(event: object) -> str:
+    """Return what errors and logs call a request; what it calls itself may be anything."""
+    kind = event.get("@type") if isinstance(event, Mapping) else None
+    return kind if isinstance(kind, str) and kind.isidentifier() else "The request"
 
 
 def _check_size(reply: dict[str, Any]) -> None:
