@@ -242,7 +242,7 @@ class Cost:
     memory_mb: float
 
 
-def run(rows: int = 1_000_000, *, rounds: int = _ROUNDS) -> dict[str, Any]:
+def run(rows: int = 2_000_000, *, rounds: int = _ROUNDS) -> dict[str, Any]:
     """Return for each select and method rows per second, memory and ratios to the baseline.
 
     Expected of ``connector``: at least 5 times the rows and a fifth of the processor's time
