@@ -330,13 +330,15 @@ def test_slow_puts_slow_down_the_read(
     (split,) = instance.client.splits(scan)
     aws.fail(AwsFault("PutObject", delay_seconds=60))
     before = network.bytes_passed
-    found: list[tuple[int, int]] = []
+    found: list[int] = []
 
     def look_and_break() -> None:
-        time.sleep(1)
-        first = network.bytes_passed - before
-        time.sleep(0.5)
-        found.append((first, network.bytes_passed - before))
+        until = time.monotonic() + 20
+        seen = -1
+        while seen != network.bytes_passed and time.monotonic() < until:
+            seen = network.bytes_passed
+            time.sleep(1)  # long enough that a read which goes on has got further
+        found.append(network.bytes_passed - before)
         aws.heal()
         aws.fail(AwsFault("PutObject", 500, "InternalError"))
 
@@ -345,8 +347,8 @@ def test_slow_puts_slow_down_the_read(
         looker.start()
         instance.client.read(scan, split)
     looker.join()
-    ((first, second),) = found
-    assert first == second < 9_000_000
+    (passed,) = found
+    assert 0 < passed < 9_000_000
 
 
 def test_a_row_that_is_larger_than_a_block(hold: Hold, make: Instances) -> None:
