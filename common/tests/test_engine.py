@@ -158,6 +158,7 @@ _PARTS = st.sampled_from(
         "name > 'n2'", "at < timestamp '1970-01-02 00:00:00.0001'", "not (id < 50)",
         "name is not distinct from null", "id % 4 = 1", "id + customer > 20", "price <> 0.37",
         "zoned >= timestamp '1970-01-01 00:00:30 UTC'", "name like '%1'", "tags is null",
+        "name not like 'n1%'",
         "date '1970-01-02' <= at", "customer not in (1, 2)", "id = customer", "price > 7.405",
     ]
 )  # fmt: skip
