@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import json
 import re
 import socket
-import ssl
 import struct
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from athena_connectors.common.cli.main import main
 from athena_connectors.common.testing.aws import aws_server
+from athena_connectors.common.testing.postgres_proxy import postgres_proxy
 from athena_connectors.common.testing.tcp_proxy import tcp_proxy
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,72 +94,6 @@ def reader(fresh_database: PostgresAddress) -> Iterator[PostgresAddress]:
     fresh_database.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
     yield fresh_database.of_user(name, PASSWORD)
     fresh_database.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
-
-
-class Between:
-    """Passes sessions on to a server and gives it another version, or the TLS that it lacks."""
-
-    def __init__(
-        self, address: PostgresAddress, *, version: str = "", certificate: Path | None = None
-    ) -> None:
-        self._behind = (address.host, address.port)
-        self._version = version.encode()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        if certificate:
-            self._context.load_cert_chain(certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = replace(address, host="127.0.0.1", port=self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), client, socket.create_connection(self._behind) as server:
-            first = client.recv(8, socket.MSG_WAITALL)
-            if first != SSL_REQUEST:
-                server.sendall(first)
-                self._relay(client, server)
-                return
-            client.sendall(b"S")
-            with self._context.wrap_socket(client, server_side=True) as encrypted:
-                self._relay(encrypted, server)
-
-    def _relay(self, client: socket.socket, server: socket.socket) -> None:
-        back = threading.Thread(target=self._copy, args=(server, client), daemon=True)
-        back.start()
-        self._copy(client, server)
-        back.join()
-
-    def _copy(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65_536):
-                target.sendall(self._changed(data))
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
-
-    def _changed(self, data: bytes) -> bytes:
-        """Replace the value of the ParameterStatus message ``server_version``."""
-        found = re.search(rb"S.{4}server_version\0[^\0]*\0", data, re.DOTALL)
-        if found is None or not self._version:
-            return data
-        body = b"server_version\0" + self._version + b"\0"
-        message = b"S" + struct.pack("!i", len(body) + 4) + body
-        return data[: found.start()] + message + data[found.end() :]
-
-
-@contextmanager
-def between(address: PostgresAddress, **options: Any) -> Iterator[PostgresAddress]:
-    proxy = Between(address, **options)
-    yield proxy.address
-    proxy.close()
 
 
 # --- all is well
@@ -389,36 +317,11 @@ def test_a_session_over_the_network_without_tls(doctor: Doctor, database: Postgr
     assert "sslmode=verify-full" in told.fix
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of a key and of a certificate for 127.0.0.1 that it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(host, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 def test_a_certificate_that_nobody_verifies(
     doctor: Doctor, database: PostgresAddress, certificate: Path
 ) -> None:
-    with between(database, certificate=certificate) as address:
-        doctor.connect(address)
+    with postgres_proxy(database, certificate=certificate) as proxy:
+        doctor.connect(proxy.address)
         told = doctor.run()["encryption"]
     assert told == Told(
         "WARNING",
@@ -431,11 +334,11 @@ def test_a_certificate_that_is_verified(
     doctor: Doctor, database: PostgresAddress, certificate: Path
 ) -> None:
     doctor.settings["ssl_root_cert"] = str(certificate)
-    with between(database, certificate=certificate) as address:
-        doctor.connect(address, "&sslmode=verify-full")
+    with postgres_proxy(database, certificate=certificate) as proxy:
+        doctor.connect(proxy.address, "&sslmode=verify-full")
         told = doctor.run()["encryption"]
         assert re.fullmatch(r"The session has TLSv1\.\d, with sslmode=verify-full\.", told.fact)
-        doctor.connect(replace(address, host="localhost"), "&sslmode=verify-full")
+        doctor.connect(replace(proxy.address, host="localhost"), "&sslmode=verify-full")
         check, told = doctor.fault()
     assert check == "source"
     assert 'does not match host name "localhost"' in told.fact
@@ -447,8 +350,8 @@ def test_a_certificate_that_is_verified(
 
 @pytest.mark.parametrize("version", ["11.22", "9.6.24", "8.0.2"])
 def test_an_unsupported_version(doctor: Doctor, database: PostgresAddress, version: str) -> None:
-    with between(database, version=version) as address:
-        doctor.connect(address, "&sslmode=disable")
+    with postgres_proxy(database, version=version) as proxy:
+        doctor.connect(proxy.address, "&sslmode=disable")
         told = doctor.run()
     assert told["server version"] == Told(
         "FAULT",
@@ -459,8 +362,8 @@ def test_an_unsupported_version(doctor: Doctor, database: PostgresAddress, versi
 
 
 def test_the_oldest_version_that_is_supported(doctor: Doctor, database: PostgresAddress) -> None:
-    with between(database, version="12.0") as address:
-        doctor.connect(address, "&sslmode=disable")
+    with postgres_proxy(database, version="12.0") as proxy:
+        doctor.connect(proxy.address, "&sslmode=disable")
         told = doctor.run()
     assert told["server version"] == Told("OK", "PostgreSQL 12.0 answers.", "")
 
