@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from athena_connectors.common.paging import Page
     from athena_connectors.common.protocol.messages import Split, TableName
     from athena_connectors.common.sql.connection_strings import ConnectionString
-    from athena_connectors.jdbc_postgres.split_sources import SplitSource
     from athena_connectors.jdbc_postgres.statement import Part
 
 __all__ = ["ENGINE", "PostgresConnector", "from_environment"]
@@ -166,9 +165,10 @@ class PostgresConnector(Connector):
 
     def read_split(self, scan: Scan, split: Split) -> Iterator[pa.RecordBatch]:
         """Read what a split names, one relation after the other, in one transaction."""
-        if self._native(scan).is_empty:
+        native = self._native(scan)
+        if native.is_empty:
             return
-        parts = self._parts(scan, split)
+        parts = _parts(scan, split, native)
         with self._client.transaction(
             table=str(scan.table),
             query_id=scan.query_id,
@@ -194,9 +194,10 @@ class PostgresConnector(Connector):
 
     def native_query(self, scan: Scan, split: Split) -> str:
         """Return the statements of a split."""
-        if self._native(scan).is_empty:
+        native = self._native(scan)
+        if native.is_empty:
             return "nothing: no row can satisfy the predicate"
-        return "\n".join(part.sql for part in self._parts(scan, split))
+        return "\n".join(part.sql for part in _parts(scan, split, native))
 
     def health(self) -> Iterator[Finding]:
         """Tell what the server is, whether its session is safe, and what the role may do."""
@@ -221,11 +222,6 @@ class PostgresConnector(Connector):
         assert isinstance(native, NativeScan)
         return native
 
-    def _parts(self, scan: Scan, split: Split) -> list[Part]:
-        return parts_of(
-            scan.schema.names, _relation(scan), self._native(scan), _sources(scan, split)
-        )
-
 
 def _description(relation: Relation, partition_columns: tuple[str, ...] = ()) -> TableDescription:
     fields = [pa.field(column.name, column.arrow) for column in relation.columns]
@@ -239,8 +235,9 @@ def _relation(scan: Scan) -> Relation:
     return relation
 
 
-def _sources(scan: Scan, split: Split) -> tuple[SplitSource, ...]:
-    return () if scan.constraints.passthrough else sources_of(split)
+def _parts(scan: Scan, split: Split, native: NativeScan) -> list[Part]:
+    sources = () if scan.constraints.passthrough else sources_of(split)
+    return parts_of(scan.schema.names, _relation(scan), native, sources)
 
 
 def _snapshot(scan: Scan, split: Split) -> str | None:
