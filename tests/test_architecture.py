@@ -85,7 +85,7 @@ CONFINED = {
     **{driver: {"sql", "testing"} for driver in DRIVERS},
     **{sdk: {"aws", "spill_store", "testing"} for sdk in AWS_SDKS},
     "aws_lambda_powertools": {"observability"},
-    "cryptography": {"crypto"},
+    "cryptography": {"crypto", "testing"},
     "duckdb": {"testing"},
     "hypothesis": {"testing"},
     "numpy": {"sql"},
