@@ -36,10 +36,11 @@ lint: setup ## Check style and format
 
 types: setup ## Check types
 	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name)))
-	$(BIN)/mypy $(wildcard common/packaging/*.py) $(wildcard connectors/*/demo/*.py) tests/bench
+	$(BIN)/mypy $(wildcard common/packaging/*.py connectors/*/demo/*.py tests/packaging/*.py) tests/bench
 
-docs: setup ## Run the conformance suites; write their reports and what documents show of them
+docs: setup ## Run the conformance suites, measure the packages; write what documents show of them
 	$(BIN)/python -m pytest --quiet --write-conformance $(wildcard connectors/*/tests/test_conformance.py template/tests/test_conformance.py)
+	$(BIN)/python -m tests.packaging.sizes
 	$(BIN)/python -m tests.documents
 
 bench: setup ## Measure speed as ratios to plain drivers, in one run
@@ -52,8 +53,9 @@ build-%: setup $(SAM) ## Build the Lambda package of one connector
 deploy-%: build-% ## Deploy one connector; asks what it needs, or SAM_DEPLOY_ARGS says it
 	cd $(call folder,$*) && $(SAM) deploy --capabilities CAPABILITY_IAM $(or $(SAM_DEPLOY_ARGS),$(if $(wildcard $(call folder,$*)/samconfig.toml),,--guided))
 
-publish-%: build-% ## Publish one connector; needs BUCKET=… for the package
+publish-%: ## Publish one connector; needs BUCKET=… for the package
 	@test -n "$(BUCKET)" || { echo "Set BUCKET to the bucket that takes the package."; exit 1; }
+	@$(MAKE) --no-print-directory build-$*
 	cd $(call folder,$*) && $(SAM) package --s3-bucket $(BUCKET) --output-template-file .aws-sam/packaged.yaml && $(SAM) publish --template-file .aws-sam/packaged.yaml
 
 new-connector: ## Start a connector of your own: NAME=my-source, and FROM=jdbc-postgres if not from template

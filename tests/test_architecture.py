@@ -42,8 +42,9 @@ CONNECTORS = sorted(
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "values": (
         {
-            *("casting", "constraints", "errors", "expressions", "ordering", "physical"),
-            *("timestamps", "types", "valueset", "zone_names"),
+            *("casting", "constraints", "errors", "expressions", "inference", "json_text"),
+            *("number_types", "observed", "ordering", "physical", "schema_drift", "timestamps"),
+            *("type_text", "types", "valueset", "zone_names"),
         },
         set(),
     ),
@@ -62,7 +63,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "aws": (
         {
             *("aws", "clock", "crypto", "endpoints", "glue_connection", "health"),
-            *("query_status", "secrets", "spill", "spill_store"),
+            *("query_status", "schema_files", "secrets", "spill", "spill_store"),
         },
         {"values", "services", "protocol"},
     ),

@@ -241,7 +241,8 @@ def test_a_copy_that_fails_leaves_nothing(
         ("    ReadmeUrl: CONNECTOR.md", "    ReadmeUrl: README.md"),
         ("<!-- begin template-capabilities -->\nx", "<!-- begin own-capabilities -->\nx"),
         ("<!-- end template-evaluation -->", "<!-- end own-evaluation -->"),
-        ("<!-- begin template-settings -->\nx", "x"),
+        ("<!-- begin template-settings -->\nx", "<!-- begin own-settings -->\nx"),
+        ("<!-- begin errors -->\nx", "x"),
         # What only looks like a name:
         ("template.yaml", "template.yaml"),
         ("a template of files", "a template of files"),

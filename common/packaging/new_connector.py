@@ -29,8 +29,6 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 TAKEN = frozenset({"common", TEMPLATE})
 NOT_COPIED = frozenset({"build", "demo", "dist", "samconfig.toml", "spill", "tests/test_demo.py"})
 """Parts of a connector's folder that are made, or show that one connector only."""
-REPORTED = "capabilities|evaluation"
-"""Parts of a README that are made of the connector's own conformance report."""
 README_OF_COPY = "CONNECTOR.md"
 """Becomes the copy's README where a connector's own is about something else."""
 
@@ -162,9 +160,9 @@ def _replacements(source: Path, new: str, *, is_template: bool) -> Iterator[Repl
     for title in _titles(source):
         yield Replacement(rf"\bconnector for {re.escape(title)}(?!\w)", f"connector for {new}")
     yield Replacement(r"^(    Name: AthenaPython)\w+?(Connector)$", rf"\g<1>{_camel(new)}\g<2>")
-    # Tables of its own report are written for any connector; others become plain text.
-    yield Replacement(rf"^<!-- (begin|end) {old}-({REPORTED}) -->$", rf"<!-- \g<1> {new}-\g<2> -->")
-    yield Replacement(rf"^<!-- (begin|end) (?!{new}-({REPORTED}) )[\w-]+ -->\n", "")
+    # A connector's own parts are written for the copy too; others become plain text.
+    yield Replacement(rf"^<!-- (begin|end) {old}-([\w-]+) -->$", rf"<!-- \g<1> {new}-\g<2> -->")
+    yield Replacement(rf"^<!-- (begin|end) (?!{new}-)[\w-]+ -->\n", "")
 
 
 def _connector_classes(source: Path) -> list[str]:

@@ -67,14 +67,22 @@ TRIMMED = (
     "numpy/random/_examples",
     "numpy/**/*.pxd",
     "numpy/**/*.pyi",
-    # SQLAlchemy: its tests, and compiled twins of Python modules for rows, which never pass
-    # through it; imports and statements take the same time without them
+    # SQLAlchemy: its tests, what is above Core, dialects of other databases than ours, and
+    # compiled twins of Python modules for rows, which never pass through it; imports and
+    # statements take the same time without them
     "sqlalchemy/testing",
+    "sqlalchemy/orm",
+    "sqlalchemy/ext",
+    "sqlalchemy/dialects/mssql",
+    "sqlalchemy/dialects/oracle",
     "sqlalchemy/**/*_cy.*.so",
     "sqlalchemy/**/*.pyx",
     "sqlalchemy/**/*.pxd",
-    # Powertools: a router of HTTP requests, with a browser's scripts
+    # Powertools: a router of HTTP requests, with a browser's scripts, and classes of events
+    # that no connector gets
     "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/data_classes",
+    "aws_lambda_powertools/utilities/parser",
 )
 
 

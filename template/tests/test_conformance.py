@@ -45,6 +45,7 @@ PARTED = pa.table(
 )
 KEYS = ("year", "quarter", "region")
 SOURCE_TYPES = {
+    "id": "whole numbers",
     "flag": "true, false",
     "whole": "whole numbers",
     "real": "other numbers",
@@ -89,9 +90,11 @@ class TestFiles(ConnectorSuite):
                 "shop.parted": PARTED,
             },
             partition_columns={"shop.parted": KEYS},
-            source_types=dict.fromkeys(
-                ["shop.edges", "shop.documents", "shop.parted"], SOURCE_TYPES
-            ),
+            source_types={
+                **dict.fromkeys(["shop.edges", "shop.documents", "shop.parted"], SOURCE_TYPES),
+                TableName("shop", "odd names.x"): dict.fromkeys(odd.column_names, "whole numbers"),
+                "shop.empty": {"id": "anything else"},
+            },
         )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CONNECTORS", "ROOT", "folder_of", "sam", "template_of"]
+__all__ = ["CONNECTORS", "ROOT", "folder_of", "sam", "settings_of", "template_of"]
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = [ROOT / "template/template.yaml", *sorted(ROOT.glob("connectors/*/template.yaml"))]
 CONNECTORS = [path.parent.name for path in TEMPLATES]
+SETTINGS = {
+    "template": {"location": str(ROOT / "template/sample")},
+    "jdbc-postgres": {"default": "postgres://jdbc:postgresql://127.0.0.1:1/d?user=u&password=p"},
+}
+"""What a connector can't be made without."""
 
 
 def folder_of(connector: str) -> Path:
@@ -27,3 +32,12 @@ def sam() -> str:
     command = os.environ.get("SAM") or str(ROOT / ".tools/sam/bin/sam")
     assert Path(command).exists(), f"There is no {command}: `make test` installs it."
     return command
+
+
+def settings_of(connector: str) -> dict[str, str]:
+    """Return settings with which a connector answers Ping; they lead nowhere.
+
+    What is not known here is a copy of a known one, and gets the settings of all.
+    """
+    every = {name: text for known in SETTINGS.values() for name, text in known.items()}
+    return SETTINGS.get(connector, every)

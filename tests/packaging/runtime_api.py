@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
+from threading import Event as Signal
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,20 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["FUNCTION_NAME", "PackagedFunction", "packaged_function", "required_distributions"]
+__all__ = [
+    "FUNCTION_NAME",
+    "MAX_RESPONSE_BYTES",
+    "PackagedFunction",
+    "link_runtime",
+    "packaged_function",
+    "required_distributions",
+]
 
 FUNCTION_NAME = "connector"
 PREFIX = "/2018-06-01/runtime"
 MAX_RESPONSE_BYTES = 6_291_556
+"""Of a reply; Lambda's own error names the number."""
+OBSERVER = Path(__file__).with_name("observed.py")
 TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
@@ -52,14 +62,26 @@ class Outcome:
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """Hands one event at a time to the function and takes its outcome."""
+    """Hands one event at a time to the function and takes its outcome.
+
+    Attributes:
+        ready: Set once the function asks for an event: it is initialised, and restored.
+        restored: How many times it was restored from a snapshot.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.ready = Signal()
+        self.restored = 0
         self.events: queue.Queue[tuple[str, bytes, float] | None] = queue.Queue()
         self.outcomes: queue.Queue[Outcome] = queue.Queue()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of errors here; that the function ends while it waits is none."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def server_close(self) -> None:
         """Close, and let go who waits for an event."""
@@ -74,8 +96,13 @@ class _Handler(BaseHTTPRequestHandler):
     server: RuntimeApi
 
     def do_GET(self) -> None:
-        """Give the next event; wait for it."""
+        """Give the next event, wait for it; or let the function go on after its snapshot."""
+        if self.path == f"{PREFIX}/restore/next":
+            self.server.restored += 1
+            self._reply(200, b"", {})
+            return
         assert self.path == f"{PREFIX}/invocation/next", self.path
+        self.server.ready.set()
         event = self.server.events.get()
         if event is None:
             self.close_connection = True
@@ -140,6 +167,8 @@ class PackagedFunction:
     Attributes:
         process: The runtime client's process.
         log: The file that takes what the function prints.
+        init_seconds: From the start of the process to its first call for an event.
+        reply_bytes: Size of each reply so far.
     """
 
     def __init__(self, api: RuntimeApi, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -147,6 +176,15 @@ class PackagedFunction:
         self._lock = Lock()
         self.process = process
         self.log = log
+        started = time.perf_counter()
+        self._wait_until_ready()
+        self.init_seconds = time.perf_counter() - started
+        self.reply_bytes: list[int] = []
+
+    @property
+    def restored(self) -> int:
+        """How many times the function was restored from a snapshot."""
+        return self._api.restored
 
     def send(self, event: Event, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Event:
         """Return the reply to a request.
@@ -162,6 +200,7 @@ class PackagedFunction:
         with self._lock:
             self._api.events.put((str(uuid.uuid4()), payload, timeout_seconds))
             outcome = self._outcome(timeout_seconds)
+            self.reply_bytes.append(len(outcome.body))
         reply: Event = json.loads(outcome.body)
         if outcome.kind != "response":
             raise RemoteError(reply["errorMessage"], error_type=reply["errorType"])
@@ -175,10 +214,11 @@ class PackagedFunction:
     def close(self) -> None:
         """Do nothing: the function stays warm when one of its callers leaves."""
 
-    def stop(self) -> None:
-        """End the process."""
-        self.process.terminate()
-        self.process.wait()
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not self._api.ready.wait(POLL_SECONDS):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise self._silence()
 
     def _outcome(self, timeout_seconds: float) -> Outcome:
         deadline = time.monotonic() + timeout_seconds
@@ -188,7 +228,10 @@ class PackagedFunction:
             except queue.Empty:
                 if self.process.poll() is not None:
                     break
-        raise AssertionError(
+        raise self._silence()
+
+    def _silence(self) -> AssertionError:
+        return AssertionError(
             f"The function does not answer; its exit status is {self.process.poll()}."
             f" It said:\n{self.log.read_text()}"
         )
@@ -196,7 +239,13 @@ class PackagedFunction:
 
 @contextmanager
 def packaged_function(
-    package: Path, handler: str, folder: Path, *, environ: Mapping[str, str]
+    package: Path,
+    handler: str,
+    folder: Path,
+    *,
+    environ: Mapping[str, str],
+    initialization: str = "on-demand",
+    record: Path | None = None,
 ) -> Iterator[PackagedFunction]:
     """Start a package as Lambda would, and end it.
 
@@ -205,26 +254,33 @@ def packaged_function(
         handler: Module and name of the entry.
         folder: An empty folder for what Lambda would bring along.
         environ: The function's own variables.
+        initialization: Lambda's type of it; ``snap-start`` restores the function before its
+            first event.
+        record: File for the record of ``observed``; none when ``None``.
     """
-    runtime = folder / "runtime"
-    _link_distributions(required_distributions("awslambdaric", "boto3"), runtime)
+    runtime = link_runtime(folder)
+    variables = {"AWS_LAMBDA_INITIALIZATION_TYPE": initialization, "PYTHONPATH": str(runtime)}
+    client = "awslambdaric"
+    if record is not None:
+        (runtime / OBSERVER.name).symlink_to(OBSERVER)
+        variables["OBSERVED"] = str(record)
+        client = OBSERVER.stem
     log = folder / "log"
     with RuntimeApi() as api, log.open("wb") as output:
         Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "awslambdaric", handler],
+            [sys.executable, "-S", "-m", client, handler],
             cwd=package,
-            env={**_lambda_variables(api, handler, package, folder), **environ}
-            | {"PYTHONPATH": str(runtime)},
+            env={**_lambda_variables(api, handler, package, folder), **environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        function = PackagedFunction(api, process, log)
         try:
-            yield function
+            yield PackagedFunction(api, process, log)
         finally:
-            function.stop()
+            process.terminate()
+            process.wait()
             api.shutdown()
 
 
@@ -239,12 +295,27 @@ def _lambda_variables(api: RuntimeApi, handler: str, package: Path, folder: Path
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3008",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{FUNCTION_NAME}",
         "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "TZ": ":UTC",
         "LANG": "en_US.UTF-8",
         "PATH": os.defpath,
         "HOME": str(folder),
     }
+
+
+def link_runtime(folder: Path) -> Path:
+    """Return a folder with what a managed runtime has beside the standard library.
+
+    Args:
+        folder: Where to make it.
+    """
+    runtime = folder / "runtime"
+    runtime.mkdir()
+    for name in required_distributions("awslambdaric", "boto3"):
+        distribution = metadata.distribution(name)
+        tops = {file.parts[0] for file in distribution.files or ()}
+        for top in tops - {"..", "__pycache__"}:
+            (runtime / top).symlink_to(Path(str(distribution.locate_file(top))))
+    return runtime
 
 
 def required_distributions(*names: str, without: Collection[str] = ()) -> set[str]:
@@ -266,12 +337,3 @@ def required_distributions(*names: str, without: Collection[str] = ()) -> set[st
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
                 waiting.append((canonicalize_name(requirement.name), {"", *requirement.extras}))
     return set(found)
-
-
-def _link_distributions(names: set[str], folder: Path) -> None:
-    folder.mkdir()
-    for name in names:
-        distribution = metadata.distribution(name)
-        tops = {file.parts[0] for file in distribution.files or ()}
-        for top in tops - {"..", "__pycache__"}:
-            (folder / top).symlink_to(Path(str(distribution.locate_file(top))))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from athena_connectors.common.constraints import Conjunct, Constraints
+    from athena_connectors.common.inference import InferredTable
 
 __all__ = [
     "Connector",
@@ -67,6 +68,7 @@ class Scan:
         query_id: Athena's query.
         identity: Who asks.
         deadline: ``time.monotonic()`` at which the read has to have ended, or ``None``.
+        split: The part that is read or explained; ``None`` while the scan is planned.
         stats: Counters of this split, which a reader may add to.
     """
 
@@ -78,6 +80,7 @@ class Scan:
     query_id: str = ""
     identity: Identity = field(default_factory=Identity)
     deadline: float | None = None
+    split: Split | None = None
     stats: SplitStats = field(default_factory=SplitStats, compare=False, repr=False)
 
 
@@ -259,6 +262,19 @@ class Connector(ABC):
         raise UnsupportedOperationError(
             f"Connector {self.source_type} takes no native query.",
             hint="Query its tables instead of system.query.",
+        )
+
+    def infer_table(self, name: TableName) -> InferredTable:
+        """Return what a fresh sample of a table shows, whatever is remembered or frozen.
+
+        Asked by ``freeze``, for a source whose tables have no schema of their own.
+
+        Raises:
+            UnsupportedOperationError: The source has schemas, so nothing is inferred.
+        """
+        raise UnsupportedOperationError(
+            f"Connector {self.source_type} infers no schema, so that of {name} can't be frozen.",
+            hint="Its tables have the columns that the source declares.",
         )
 
     def health(self) -> Iterable[Finding]:

@@ -23,17 +23,15 @@ from athena_connectors.common.protocol.codec import (
     encode_response,
     request_version,
 )
-from athena_connectors.common.protocol.messages import (
-    ReadRecordsRequest,
-    ReadRecordsResponse,
-    RemoteReadRecordsResponse,
-)
+from athena_connectors.common.protocol.messages import ReadRecordsRequest, ReadRecordsResponse
 from athena_connectors.common.service import Explanation, Service, SplitReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from athena_connectors.common.connector import Connector
+    from athena_connectors.common.inference import InferredTable
+    from athena_connectors.common.protocol.messages import TableName
     from athena_connectors.common.spill import SpillStore
 
 __all__ = ["Explanation", "LambdaHandler", "SplitReport", "lambda_handler"]
@@ -127,6 +125,10 @@ class LambdaHandler:
             findings.append(Finding.of_error("health", error))
         return findings
 
+    def infer_table(self, catalog: str, name: TableName) -> tuple[TableName, InferredTable]:
+        """Return what ``freeze`` writes: a table's own name, and its columns by a fresh sample."""
+        return self._guarded("freeze", lambda: self._serve().infer_table(catalog, name))
+
     def close(self) -> None:
         """Close what the connector holds open; the next request opens it again."""
         if self._service is not None:
@@ -138,8 +140,8 @@ class LambdaHandler:
         remaining_ms = None if context is None else context.get_remaining_time_in_millis()
         response = self._serve().answer(request, remaining_ms=remaining_ms)
         reply = encode_response(response, request_version(event))
-        if not isinstance(response, ReadRecordsResponse | RemoteReadRecordsResponse):
-            _check_size(reply)  # the spiller has measured the others
+        if not isinstance(response, ReadRecordsResponse):
+            _check_size(reply)  # the spiller has measured inline rows
         return reply
 
     def _explain(self, event: dict[str, Any]) -> Explanation:

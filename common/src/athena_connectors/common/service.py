@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from athena_connectors.common.connector import Connector, Decision
     from athena_connectors.common.crypto import KmsKeys
     from athena_connectors.common.findings import Finding
+    from athena_connectors.common.inference import InferredTable
     from athena_connectors.common.query_status import QueryStatusChecker
     from athena_connectors.common.spill import SpillStore
 
@@ -160,6 +161,12 @@ class Service:
 
         yield from aws_findings(self._environ, spills=self._given_store is None)
         yield from told("source", self._source_health(catalog))
+
+    def infer_table(self, catalog: str, name: m.TableName) -> tuple[m.TableName, InferredTable]:
+        """Return a table's own name, and its columns by a fresh sample."""
+        connector = self._connector(catalog)
+        resolved = connector.resolve_table(name)
+        return resolved, connector.infer_table(resolved)
 
     def release(self) -> None:
         """Leave nothing open that should not outlive the invocation."""
@@ -311,7 +318,9 @@ class Service:
 
     def _read_scan(self, request: m.ReadRecordsRequest, *, deadline: float | None) -> Scan:
         table = self._table(request.catalogName, request.tableName, request.constraints.passthrough)
-        return self._scan(request, table, schema=request.schema, deadline=deadline)
+        return self._scan(
+            request, table, schema=request.schema, deadline=deadline, split=request.split
+        )
 
     def _scan(
         self,
@@ -320,6 +329,7 @@ class Service:
         *,
         schema: pa.Schema,
         deadline: float | None = None,
+        split: m.Split | None = None,
     ) -> Scan:
         return admit(
             Scan(
@@ -331,6 +341,7 @@ class Service:
                 query_id=request.queryId,
                 identity=request.identity,
                 deadline=deadline,
+                split=split,
             )
         )
 

@@ -79,6 +79,8 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
             from athena_connectors.common.cli.metadata import describe as run  # noqa: PLC0415
         case "invoke":
             from athena_connectors.common.cli.invoke import run  # noqa: PLC0415
+        case "freeze":
+            from athena_connectors.common.cli.freeze import run  # noqa: PLC0415
         case _:
             from athena_connectors.common.cli.doctor import run  # noqa: PLC0415
     return run
@@ -117,6 +119,19 @@ def command_line() -> argparse.ArgumentParser:
     invoke = add("invoke", "Send one request as it is and print the reply.")
     invoke.add_argument("catalog", metavar="CATALOG")
     invoke.add_argument("request", metavar="REQUEST.json", help="a file, or - for standard input")
+    freeze = add("freeze", "Write to a file the columns that a connector infers for its tables.")
+    freeze.add_argument("name", metavar="CATALOG[.SCHEMA[.TABLE]]")
+    freeze.add_argument(
+        "--output",
+        required=True,
+        metavar="SCHEMA.json",
+        help="the file; other tables that it holds stay as they are",
+    )
+    freeze.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, tell how the tables differ from the file, exit 1 if they do",
+    )
     doctor = add("doctor", "Find faults of the set-up and say how to mend them.")
     doctor.add_argument("catalog", nargs="?", default="", metavar="CATALOG")
     return parser

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-__all__ = ["athena_type", "describe", "list_tables"]
+__all__ = ["athena_type", "describe", "list_tables", "name_parts"]
 
 
 def list_tables(options: argparse.Namespace) -> int:
     """Print the tables of all catalogs, of one, or of one schema, a line each."""
     with LocalEngine.from_file(options.config) as engine:
-        catalog, *rest = _parts(options.name, engine) if options.name else ("",)
+        catalog, *rest = name_parts(options.name, engine) if options.name else ("",)
         if len(rest) > 1:
             raise UsageError(f"{options.name} is no CATALOG or CATALOG.SCHEMA.")
         for name in [catalog] if catalog else engine.catalogs():
@@ -33,7 +33,7 @@ def list_tables(options: argparse.Namespace) -> int:
 def describe(options: argparse.Namespace) -> int:
     """Print name and type of each column of a table."""
     with LocalEngine.from_file(options.config) as engine:
-        parts = _parts(options.name, engine)
+        parts = name_parts(options.name, engine)
         if len(parts) != 3:  # noqa: PLR2004 - catalog, schema, table
             raise UsageError(f"{options.name} is no CATALOG.SCHEMA.TABLE.")
         catalog, schema, table = parts
@@ -46,7 +46,7 @@ def describe(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parts(name: str, engine: LocalEngine) -> list[str]:
+def name_parts(name: str, engine: LocalEngine) -> list[str]:
     """Split a dotted name; parts may be quoted, and a catalog's name may hold dots."""
     for catalog in sorted(engine.catalogs(), key=len, reverse=True):
         if name == catalog or name.startswith(f"{catalog}."):

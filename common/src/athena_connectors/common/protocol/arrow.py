@@ -10,7 +10,7 @@ Source: wire protocol, section 7.
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -62,7 +62,6 @@ ARROW_FAULTS = (
 """What Arrow raises for bytes or values that are not what they are said to be."""
 
 _LEGACY = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4, use_legacy_format=True)
-_ALLOCATOR = str(uuid.uuid4())
 _CACHED_TEXT = 4096
 _PREFIX = 4
 _END_OF_STREAM = 8
@@ -109,7 +108,7 @@ def encode_block(batch: pa.RecordBatch, *, legacy: bool) -> dict[str, str]:
 def block_of(schema: str, message: pa.Buffer | bytes | None) -> dict[str, str]:
     """Return the block of an encoded schema and a message, ``None`` for no rows."""
     records = "" if message is None else encode_base64(message)
-    return {"aId": _ALLOCATOR, "schema": schema, "records": records}
+    return {"aId": _allocator(), "schema": schema, "records": records}
 
 
 def decode_block(block: Mapping[str, Any]) -> pa.RecordBatch:
@@ -185,6 +184,15 @@ def read_batch_message(data: bytes | memoryview | pa.Buffer, schema: pa.Schema) 
 def is_modern(encoded: str) -> bool:
     """Return whether an encoded message is framed as SerDe 3 and later write it."""
     return encoded.startswith("/////")
+
+
+@cache
+def _allocator() -> str:
+    """Return the id of this process.
+
+    One made at import would be shared by all functions that are restored from one snapshot.
+    """
+    return str(uuid.uuid4())
 
 
 def _legacy_messages(batches: Sequence[pa.RecordBatch]) -> Iterator[pa.Buffer]:

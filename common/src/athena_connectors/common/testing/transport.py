@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from athena_connectors.common.findings import Finding
     from athena_connectors.common.handler import Explanation, LambdaHandler, SplitReport
+    from athena_connectors.common.inference import InferredTable
+    from athena_connectors.common.protocol.messages import TableName
     from athena_connectors.common.spill import SpillStore
 
 __all__ = ["HttpEndpoint", "InProcess", "LambdaFunction", "Transport"]
@@ -85,6 +87,11 @@ class InProcess:
         """Return what the handler finds out about itself and a catalog."""
         with self._borrowed() as handler:
             return handler.health(catalog)
+
+    def infer_table(self, catalog: str, name: TableName) -> tuple[TableName, InferredTable]:
+        """Return a table's own name, and its columns by a fresh sample."""
+        with self._borrowed() as handler:
+            return handler.infer_table(catalog, name)
 
     def close(self) -> None:
         """Close every handler."""

@@ -30,6 +30,7 @@ __all__ = [
     "TypeReport",
     "capabilities_table",
     "make_report",
+    "markdown_table",
     "pushdown_table",
     "types_table",
 ]
@@ -157,27 +158,30 @@ def make_report(supports: Supports, tables: Sequence[Expected], pushdowns: Pushd
 def capabilities_table(report: Report) -> str:
     """Return what is supported and what is not, as a Markdown table."""
     rows = [(each.group, each.text, each.gap or "yes", each.reason) for each in report.behaviours]
-    return _table(("", "What", "Supported", "Why not"), rows)
+    return markdown_table(("", "What", "Supported", "Why not"), rows)
 
 
 def types_table(report: Report) -> str:
-    """Return each type and who evaluates which predicates on it, as a Markdown table."""
+    """Return each type and who evaluates which predicates on it, as a Markdown table.
+
+    A type that the sample has no word for goes by Athena's.
+    """
     kinds = [kind for kind in PREDICATES if any(kind in each.predicates for each in report.types)]
     titles = {each.name: each.text for each in report.behaviours}
     rows = [
         (
-            each.source,
+            each.source or each.athena,
             each.athena,
             *(" or ".join(each.predicates.get(kind, ())) for kind in kinds),
         )
         for each in report.types
     ]
-    return _table(("Source", "Athena", *(titles[kind] for kind in kinds)), rows)
+    return markdown_table(("Source", "Athena", *(titles[kind] for kind in kinds)), rows)
 
 
 def pushdown_table(report: Report) -> str:
     """Return examples of predicates and what is sent for them, as a Markdown table."""
-    return _table(
+    return markdown_table(
         ("Athena's predicate", "Column", "Sent to the source", "Exact"),
         [
             (
@@ -260,7 +264,8 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of Markdown; a cell may have any text."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 

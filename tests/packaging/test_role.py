@@ -1,0 +1,152 @@
+"""A function with the settings of its template asks AWS for what its role allows, and all of it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from athena_connectors.common.testing.aws import REGION, aws_server
+from athena_connectors.common.testing.client import S3Reader
+from athena_connectors.common.testing.engine import Catalog, LocalEngine
+from athena_connectors.common.testing.transport import InProcess
+from botocore.client import BaseClient
+
+from tests.packaging.calls import OTHER_ACTIONS, package_of
+from tests.packaging.templates import load_template, resources_of, role_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from athena_connectors.common.testing.aws import AwsAddress
+    from athena_connectors.common.testing.postgres import PostgresAddress
+
+ACCOUNT = "123456789012"
+ROWS = 2_000
+LATE = {"athena:GetQueryExecution"}
+"""What is asked of a query that takes a second or more."""
+LOGIN = {"rds-db:connect", "glue:GetConnection"}
+"""What other parameters than these ask for."""
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[AwsAddress]:
+    """Stand-ins of AWS with buckets and rows in files."""
+    with aws_server() as address:
+        for bucket in ("files", "spilled"):
+            address.create_bucket(bucket)
+        lines = "".join(f"{number}\n" for number in range(ROWS))
+        key = "data/shop/orders.csv"
+        address.client("s3").put_object(Bucket="files", Key=key, Body=f"id\n{lines}".encode())
+        yield address
+
+
+def test_the_template_asks_for_what_its_role_allows(aws: AwsAddress) -> None:
+    parameters = {"SourceBucket": "files", "SourcePrefix": "data/"}
+    _check(aws, "template", parameters, "SELECT count(id) AS n FROM c.shop.orders")
+
+
+def test_postgres_asks_for_what_its_role_allows(aws: AwsAddress, postgres: PostgresAddress) -> None:
+    login = json.dumps({"username": postgres.user, "password": postgres.password})
+    aws.client("secretsmanager").create_secret(Name="shop/login", SecretString=login)
+    database = f"jdbc:postgresql://{postgres.host}:{postgres.port}/{postgres.database}"
+    parameters = {
+        "DefaultConnectionString": f"postgres://{database}?${{shop/login}}",
+        "SecretNamePrefix": "shop/",
+    }
+    rows = f"SELECT id FROM generate_series(1, {ROWS}) AS id"
+    _check(
+        aws,
+        "jdbc-postgres",
+        parameters,
+        f"SELECT count(id) AS n FROM TABLE(c.system.query(query => '{rows}'))",
+    )
+
+
+def _check(aws: AwsAddress, connector: str, parameters: Mapping[str, str], query: str) -> None:
+    """Run a query with a stack's settings; compare its calls with the stack's role."""
+    key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    pseudo = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}
+    given = {
+        **pseudo,
+        **parameters,
+        "LambdaFunctionName": "orders",
+        "SpillBucket": "spilled",
+        "KMSKeyId": key,
+    }
+    template = load_template(connector)
+    template["Resources"] = {
+        name: {"Type": template["Resources"][name]["Type"], "Properties": properties}
+        for name, properties in resources_of(template, given).items()
+    }
+    variables = template["Resources"]["ConnectorFunction"]["Properties"]["Environment"]["Variables"]
+    settings = {name: str(value) for name, value in variables.items()}
+    handler = importlib.import_module(f"{package_of(connector)}.app").handler
+    transport = InProcess(handler, settings={**aws.environ, **settings})
+    with (
+        _recorded() as calls,
+        LocalEngine({"c": Catalog(transport, _Spilled(aws))}, max_inline_bytes=100) as engine,
+    ):
+        assert engine.query(query).table["n"].to_pylist() == [ROWS]
+    transport.close()
+    allowed = {
+        (action, resource)
+        for statement in role_statements(template)
+        for action in _all(statement["Action"])
+        for resource in _all(statement["Resource"])
+    }
+    needed = {_asked(*call) for call in calls}
+    used = {grant for grant in allowed for asked in needed if _covers(grant, asked)}
+    assert {asked for asked in needed if not any(_covers(each, asked) for each in allowed)} == set()
+    assert {action for action, _ in allowed - used} <= LATE | LOGIN
+
+
+class _Spilled(S3Reader):
+    """Reads spilled objects as who queries, which is nothing that the role has to allow."""
+
+    def __init__(self, aws: AwsAddress) -> None:
+        super().__init__({**aws.environ, "AWS_ACCESS_KEY_ID": "AKIAQUERIES"})
+
+
+@contextmanager
+def _recorded() -> Iterator[list[tuple[str, str, dict[str, Any]]]]:
+    """Collect service, operation and parameters of each call that the function makes."""
+    calls: list[tuple[str, str, dict[str, Any]]] = []
+    base: Any = BaseClient
+    call = base._make_api_call
+
+    def record(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if client._request_signer._credentials.access_key != "AKIAQUERIES":
+            calls.append((client.meta.service_model.service_name, operation, parameters))
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_make_api_call", record)
+        yield calls
+
+
+def _asked(service: str, operation: str, parameters: dict[str, Any]) -> tuple[str, str]:
+    """Return the action and the resource of a call."""
+    action = OTHER_ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}")
+    match service, parameters:
+        case "s3", {"Bucket": bucket, "Key": key}:
+            return action, f"arn:aws:s3:::{bucket}/{key}"
+        case "s3", {"Bucket": bucket}:
+            return action, f"arn:aws:s3:::{bucket}"
+        case "kms", {"KeyId": key}:
+            return action, f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}"
+        case "secretsmanager", {"SecretId": name}:
+            return action, f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
+    return action, "*"
+
+
+def _covers(grant: tuple[str, str], asked: tuple[str, str]) -> bool:
+    pattern = re.escape(grant[1]).replace(r"\*", ".*")
+    return grant[0] == asked[0] and re.fullmatch(pattern, asked[1]) is not None
+
+
+def _all(items: Any) -> list[Any]:
+    return items if isinstance(items, list) else [items]
