@@ -21,8 +21,8 @@ setup: .venv/.ready ## Make .venv with everything installed; other targets do so
 $(CURDIR)/.tools/sam/bin/sam: common/packaging/sam-constraints.txt
 	$(PYTHON) -m venv .tools/sam && .tools/sam/bin/python -m pip install --quiet --constraint $< aws-sam-cli && touch $@
 
-demo: setup ## Query a shop in a real PostgreSQL server; KEEP=1 leaves it running
-	$(BIN)/python connectors/jdbc-postgres/demo/run.py $(if $(KEEP),--keep)
+demo: setup ## Query a shop in several real sources; KEEP=1 leaves them running
+	$(BIN)/python common/demo/run.py $(if $(KEEP),--keep)
 
 test: lint types $(SAM) ## Run every test, on real servers that it starts itself
 	SAM=$(SAM) $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -36,7 +36,7 @@ lint: setup ## Check style and format
 
 types: setup ## Check types
 	$(BIN)/mypy -p athena_connectors.common $(foreach name,$(CONNECTORS),-p athena_connectors.$(subst -,_,$(name)))
-	$(BIN)/mypy $(wildcard common/packaging/*.py connectors/*/demo/*.py tests/packaging/*.py) tests/bench
+	$(BIN)/mypy $(wildcard common/packaging/*.py common/demo/*.py connectors/*/demo/*.py tests/packaging/*.py) tests/bench
 
 docs: setup ## Run the conformance suites, measure the packages; write what documents show of them
 	$(BIN)/python -m pytest --quiet --write-conformance $(wildcard connectors/*/tests/test_conformance.py template/tests/test_conformance.py)

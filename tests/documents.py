@@ -26,6 +26,7 @@ from athena_connectors.common.testing.conformance.report import (
     types_table,
 )
 
+from tests.packaging.calls import package_of
 from tests.packaging.repository import CONNECTORS, folder_of
 from tests.packaging.sizes import limit_mb, read_sizes, sizes_file, sizes_table
 from tests.packaging.templates import load_template
@@ -97,13 +98,14 @@ def _parts(connector: str) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "size", partial(_size, connector)
     for kind, table in _REPORTED.items():
         yield kind, partial(_reported, connector, table)
+    if _type_rules(connector):
+        yield "inference", partial(_inference, connector)
     if (own := documented(connector)) is not None:
         yield from own.PARTS.items()
 
 
 def _settings(connector: str) -> str:
-    package = f"athena_connectors.{connector.replace('-', '_')}"
-    own = importlib.import_module(f"{package}.settings").Settings
+    own = importlib.import_module(f"{package_of(connector)}.settings").Settings
     described = [item for each in (own, SpillSettings) for item in describe_settings(each)]
     return markdown_table(
         ("Setting", "Default", "Meaning"),
@@ -112,6 +114,23 @@ def _settings(connector: str) -> str:
             for item in described
         ],
     )
+
+
+def _inference(connector: str) -> str:
+    """Tell what values become in a source whose tables have no schema."""
+    return markdown_table(
+        ("Seen", "If", "Athena", "Note"),
+        [(rule.source, rule.condition, rule.engine, rule.note) for rule in _type_rules(connector)],
+    )
+
+
+def _type_rules(connector: str) -> tuple[Any, ...]:
+    """Return what ``types.TYPES`` says, where a connector infers its columns."""
+    try:
+        types = importlib.import_module(f"{package_of(connector)}.types")
+    except ModuleNotFoundError:
+        return ()
+    return tuple(types.TYPES) if hasattr(types, "TypeRule") else ()
 
 
 def _parameters(connector: str) -> str:

@@ -319,8 +319,12 @@ def _all(items: Any) -> list[Any]:
 
 def _place(resource: str | dict[str, str]) -> str:
     """Return a resource without what each ARN of the account begins with."""
-    text = resource["Fn::Sub"] if isinstance(resource, dict) else resource
-    return text.replace("AWS::", "").split(":", maxsplit=5)[-1]
+    match resource:
+        case {"Ref": parameter}:
+            return f"${{{parameter}}}"
+        case {"Fn::Sub": str(text)} | str(text):
+            return text.replace("AWS::", "").split(":", maxsplit=5)[-1]
+    raise TypeError(f"{resource!r} names no resource that is known here.")
 
 
 def _through(statement: dict[str, Any]) -> str:

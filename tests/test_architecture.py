@@ -54,16 +54,16 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "services": (
         {
-            *("config", "deadline", "findings", "naming", "observability", "paging"),
-            *("streaming", "throttling"),
+            *("config", "deadline", "findings", "garbage", "naming", "observability", "paging"),
+            *("rate_limits", "remembered", "streaming", "throttling"),
         },
         {"values"},
     ),
     "protocol": ({"protocol"}, {"values"}),
     "aws": (
         {
-            *("aws", "clock", "crypto", "endpoints", "glue_connection", "health"),
-            *("query_status", "schema_files", "secrets", "spill", "spill_store"),
+            *("aws", "clock", "crypto", "endpoints", "glue_connection", "glue_tables", "health"),
+            *("query_status", "schema_files", "secrets", "source_calls", "spill", "spill_store"),
         },
         {"values", "services", "protocol"},
     ),
@@ -84,7 +84,7 @@ DRIVERS = {"MySQLdb", "bson", "mysql", "psycopg", "psycopg2", "pymongo", "pymysq
 AWS_SDKS = {"boto3", "botocore"}
 CONFINED = {
     **{driver: {"sql", "testing"} for driver in DRIVERS},
-    **{sdk: {"aws", "spill_store", "testing"} for sdk in AWS_SDKS},
+    **{sdk: {"aws", "source_calls", "spill_store", "testing"} for sdk in AWS_SDKS},
     "aws_lambda_powertools": {"observability"},
     "cryptography": {"crypto", "testing"},
     "duckdb": {"testing"},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from athena_connectors.common import aws as aws_module
 from athena_connectors.common import errors
-from athena_connectors.common.aws import AwsClients, error_code, translate
+from athena_connectors.common.aws import AssumedRole, AwsClients, error_code, translate
 from botocore import exceptions as e
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -124,6 +126,76 @@ def test_uploads_are_neither_hashed_nor_summed_over_https() -> None:
     assert config.s3["payload_signing_enabled"] is False
     assert config.request_checksum_calculation == "when_required"
     assert config.retries == {"mode": "standard", "total_max_attempts": 5}
+
+
+# --- clients of sources
+
+ROLE = AssumedRole("arn:aws:iam::210987654321:role/reader", "athena")
+
+
+def test_a_source_has_a_region_and_an_endpoint_of_its_own_and_repeats_nothing() -> None:
+    clients = AwsClients({**ENVIRON, "AWS_ENDPOINT_URL": "http://h:1"})
+    client = clients.source_client(
+        "logs", region="us-east-2", endpoint_url="http://h:2", read_timeout_seconds=7
+    )
+    assert (client.meta.region_name, client.meta.endpoint_url) == ("us-east-2", "http://h:2")
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert client.meta.config.read_timeout == 7
+    assert client is not clients.source_client("logs")
+    usual = clients.source_client("logs").meta
+    assert (usual.region_name, usual.endpoint_url) == ("eu-west-1", "http://h:1")
+
+
+def test_an_endpoint_that_is_no_url_is_named() -> None:
+    with pytest.raises(errors.ConfigurationError, match="'nowhere' is no endpoint of logs"):
+        AwsClients(ENVIRON).source_client("logs", endpoint_url="nowhere")
+
+
+def test_a_role_is_who_calls(aws: AwsAddress) -> None:
+    caller = AwsClients(aws.environ).source_client("sts", role=ROLE).get_caller_identity()
+    assert caller["Arn"] == "arn:aws:sts::210987654321:assumed-role/reader/athena"
+    assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+def test_a_role_is_asked_for_with_its_external_id() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Sts:
+        def assume_role(self, **request: Any) -> dict[str, Any]:
+            asked.append(request)
+            keys = dict.fromkeys(("AccessKeyId", "SecretAccessKey", "SessionToken"), "x")
+            return {"Credentials": {**keys, "Expiration": datetime.now(UTC)}}
+
+    aws_module._assume(Sts(), AssumedRole(ROLE.arn, "athena", "e-1"))
+    aws_module._assume(Sts(), ROLE)
+    plain = {"RoleArn": ROLE.arn, "RoleSessionName": "athena"}
+    assert asked == [{**plain, "ExternalId": "e-1"}, plain]
+
+
+@pytest.mark.parametrize(("minutes", "is_renewed"), [(60, False), (5, True)])
+def test_credentials_of_a_role_are_renewed_before_they_expire(
+    aws: AwsAddress, monkeypatch: pytest.MonkeyPatch, *, minutes: int, is_renewed: bool
+) -> None:
+    assume = aws_module._assume
+    assumed: list[object] = []
+
+    def short(*arguments: Any) -> dict[str, str]:
+        assumed.append(arguments)
+        expiry = datetime.now(UTC) + timedelta(minutes=minutes)
+        return {**assume(*arguments), "expiry_time": expiry.isoformat()}
+
+    monkeypatch.setattr(aws_module, "_assume", short)
+    client = AwsClients(aws.environ).source_client("sts", role=ROLE)
+    for _ in range(2):
+        client.get_caller_identity()
+    assert (len(assumed) > 1) == is_renewed
+
+
+def test_a_role_that_is_refused_is_named(aws: AwsAddress, no_backoff: None) -> None:
+    unreachable = {**aws.environ, "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"}
+    client = AwsClients(unreachable).source_client("kms", role=ROLE)
+    with pytest.raises(errors.InvalidCredentialsError, match=f"^Failed to assume role {ROLE.arn}"):
+        client.list_keys()
 
 
 def test_importing_the_module_imports_no_client() -> None:

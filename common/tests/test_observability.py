@@ -25,6 +25,15 @@ def _service() -> str:
     return f"service-{uuid.uuid4()}"  # Powertools keeps one logger and its stream for each
 
 
+def test_counters_are_taken_away_once_and_added() -> None:
+    counted, total = SplitStats(requests=2, source_seconds=0.5), SplitStats(requests=1, blocks=3)
+    total.add(counted.take())
+    assert total == SplitStats(requests=3, source_seconds=0.5, blocks=3)
+    assert counted == SplitStats()
+    total.add(counted.take())
+    assert total.requests == 3
+
+
 def test_outside_of_lambda_nothing_is_printed(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -65,10 +74,28 @@ def test_in_lambda_metrics_are_by_catalog_only(capsys: pytest.CaptureFixture[str
     assert directive["Namespace"] == "AthenaConnectors"
     assert sorted(directive["Dimensions"][0]) == ["catalog", "service"]
     units = {each["Name"]: each["Unit"] for each in directive["Metrics"]}
-    assert set(SplitStats.__slots__) - set(units) == {"blocks"}
+    assert set(SplitStats.__slots__) - set(units) == {"blocks", "requests", "source_units"}
     assert units["bytes_read"] == "Bytes"
     assert metrics["rows_read"] == [10.0]
     assert metrics["query_id"] == "q-1"
+
+
+def test_units_are_a_metric_of_sources_that_bill_by_them_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stats = SplitStats(requests=3, source_units=128.5)
+    log_split(
+        stats,
+        **PLACE,
+        environ={"AWS_LAMBDA_RUNTIME_API": "x", "POWERTOOLS_SERVICE_NAME": _service()},
+    )
+    line, metrics = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (line["requests"], line["source_units"]) == (3, 128.5)
+    units = {
+        each["Name"]: each["Unit"] for each in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    assert units["source_units"] == "None"
+    assert metrics["source_units"] == [128.5]
 
 
 def test_metrics_of_one_split_do_not_reach_the_next(capsys: pytest.CaptureFixture[str]) -> None:

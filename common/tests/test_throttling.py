@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.errors import ConfigurationError, SourceTimeoutError, ThrottledError
+from athena_connectors.common.errors import ConfigurationError, QueryStoppedError, ThrottledError
 from athena_connectors.common.throttling import ThrottleSettings, ThrottlingInvoker
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,9 +24,10 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def sleep(self, seconds: float) -> None:
+    def wait(self, event: threading.Event, seconds: float) -> bool:
         self.slept_ms.append(round(seconds * 1000))
         self.now += seconds
+        return event.is_set()
 
 
 class Source:
@@ -41,15 +44,13 @@ class Source:
         return "answer"
 
 
-def _invoker(clock: Clock, *, gives_back: bool = False, timeout: float = 1e9) -> ThrottlingInvoker:
+def _congestion(error: Exception) -> str:
+    return "too busy" if isinstance(error, BusyError) else ""
+
+
+def _invoker(clock: Clock) -> ThrottlingInvoker:
     return ThrottlingInvoker(
-        ThrottleSettings(),
-        is_congestion=lambda error: isinstance(error, BusyError),
-        source="orders",
-        may_give_back=lambda: gives_back,
-        timeout_seconds=timeout,
-        clock=clock,
-        sleep=clock.sleep,
+        ThrottleSettings(), congestion=_congestion, source="orders", clock=clock, wait=clock.wait
     )
 
 
@@ -97,11 +98,7 @@ def test_the_delay_stays_within_its_bounds_and_every_call_is_answered(
         throttle_increase_ms=step,
     )
     invoker = ThrottlingInvoker(
-        limits,
-        is_congestion=lambda error: isinstance(error, BusyError),
-        source="orders",
-        clock=clock,
-        sleep=clock.sleep,
+        limits, congestion=_congestion, source="orders", clock=clock, wait=clock.wait
     )
     for count in busy:
         before = invoker.delay_ms
@@ -125,19 +122,67 @@ def test_other_errors_pass_unchanged_and_change_nothing() -> None:
     assert invoker.delay_ms == 0
 
 
-def test_while_nothing_was_spilled_the_engine_is_asked_to_come_back() -> None:
-    source = Source(1)
-    with pytest.raises(ThrottledError, match="orders is congested") as caught:
-        _invoker(Clock(), gives_back=True).call(source)
+def test_a_source_that_stays_congested_is_given_up_before_the_deadline() -> None:
+    clock = Clock()
+    source = Source(10**9)
+    text = r"orders stayed congested for 2 seconds and \d+ calls \(too busy\)"
+    with pytest.raises(ThrottledError, match=text) as caught:
+        _invoker(clock).call(source, deadline=3)
     assert isinstance(caught.value.__cause__, BusyError)
+    assert 2 <= clock.now < 3
+    assert source.calls > 5
+
+
+def test_cancelling_ends_the_wait_and_makes_no_call() -> None:
+    clock = Clock()
+    cancelled = threading.Event()
+
+    class Cancelled(Source):
+        def __call__(self) -> str:
+            cancelled.set()
+            return super().__call__()
+
+    source = Cancelled(10**9)
+    with pytest.raises(QueryStoppedError, match="orders"):
+        _invoker(clock).call(source, cancelled=cancelled)
+    assert source.calls == 1
+    with pytest.raises(QueryStoppedError):
+        _invoker(clock).call(source, cancelled=cancelled)
     assert source.calls == 1
 
 
-def test_a_source_that_stays_congested_is_given_up_in_time() -> None:
+def test_a_real_wait_is_cut_short_by_cancelling() -> None:
+    slow = ThrottleSettings(throttle_initial_delay_ms=60_000, throttle_max_delay_ms=60_000)
+    invoker = ThrottlingInvoker(slow, congestion=_congestion, source="orders")
+    cancelled = threading.Event()
+    failures: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            invoker.call(Source(1), cancelled=cancelled)
+        except QueryStoppedError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    cancelled.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(failures) == 1
+
+
+def test_threads_that_meet_the_same_congestion_slow_down_once() -> None:
     clock = Clock()
-    with pytest.raises(SourceTimeoutError, match="orders stayed congested for 3 seconds"):
-        _invoker(clock, timeout=3).call(Source(10**9))
-    assert clock.now < 4
+    invoker = _invoker(clock)
+
+    def refused_while_another_call_is() -> str:
+        if not clock.slept_ms:
+            invoker.call(Source(3))
+            raise BusyError
+        return "answer"
+
+    invoker.call(refused_while_another_call_is)
+    assert clock.slept_ms == [10, 20, 40, 30]
 
 
 @pytest.mark.parametrize(

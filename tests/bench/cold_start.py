@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.client import ProtocolClient
+from athena_connectors.common.testing.dynamodb import dynamodb_server
 from athena_connectors.common.testing.folder_store import FolderStore
 from athena_connectors.common.testing.postgres import postgres_server
 
@@ -91,8 +92,17 @@ def _postgres() -> Iterator[Source]:
         server.drop_database(name)
 
 
+@contextmanager
+def _dynamodb() -> Iterator[Source]:
+    with dynamodb_server() as server:
+        name = server.create_table(("id", "N"))
+        server.put_items(name, [{"id": {"N": "1"}, "word": {"S": "one"}}])
+        yield dict(server.settings), TableName("default", name)
+
+
 _SOURCES: dict[str, Callable[[], AbstractContextManager[Source]]] = {
     "template": _folder,
+    "dynamodb": _dynamodb,
     "jdbc-postgres": _postgres,
 }
 

@@ -1,7 +1,9 @@
 """The AWS actions and the variables that a connector's code names, read out of its syntax.
 
 A client of AWS is recognised by ``….client("service")`` or ``….source_client("service")``,
-and what is called of it by the word ``client`` in what the method or the paginator is of.
+and what is called of it by the word ``client`` in what the method or the paginator is of. What
+a connector reads by ``source_client`` is called by the names of operations: each text counts
+that is one.
 """
 
 from __future__ import annotations
@@ -16,9 +18,16 @@ from botocore import xform_name
 from tests.packaging.repository import ROOT, folder_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
-__all__ = ["actions_called", "package_of", "services_called", "variables_read"]
+__all__ = [
+    "actions_called",
+    "actions_needed",
+    "package_of",
+    "services_called",
+    "variables_read",
+]
 
 OTHER_ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
@@ -29,7 +38,12 @@ OTHER_ACTIONS = {
 """Operations that IAM knows under another name."""
 REPEATS = {ROOT / "common/src/athena_connectors/common/health.py"}
 """Tries out what other modules call, as far as settings name it."""
-CLIENT_MAKERS = {"client", "create_client", "source_client"}
+CALLED_BY_SETTING = {
+    "glue_connection": "glue:GetConnection",
+    "cross_account_role_arn": "sts:AssumeRole",
+}
+"""Calls that are made only with a setting, and so by no function without it."""
+CLIENT_MAKERS = {"_create", "client", "create_client", "source_client"}
 SIGNED_HERE = {"generate_db_auth_token": "rds-db:connect"}
 """Methods that call nothing and make what another service checks."""
 
@@ -47,9 +61,12 @@ def actions_called(connector: str) -> dict[str, str]:
     """
     actions = {}
     services = services_called(connector)
+    sources = {name for nodes in _modules(connector) for name in _sources(nodes)}
+    named = {operation for source in sources for operation in _operations(source).values()}
     for nodes in _modules(connector):
         own = {service for node in nodes for service in _client_of(node)}
-        for method in {name for node in nodes for name in _methods_of_client(node)}:
+        methods = {name for node in nodes for name in _methods_of_client(node)}
+        for method in methods | {xform_name(name) for name in _texts(nodes) & named}:
             if method in SIGNED_HERE:
                 actions[SIGNED_HERE[method]] = "rds"
             known = {service for service in services if method in _operations(service)}
@@ -57,6 +74,12 @@ def actions_called(connector: str) -> dict[str, str]:
                 action = f"{service}:{_operations(service)[method]}"
                 actions[OTHER_ACTIONS.get(action, action)] = service
     return actions
+
+
+def actions_needed(connector: str, variables: Collection[str]) -> set[str]:
+    """Return the IAM actions that a function with some variables needs."""
+    unset = {action for name, action in CALLED_BY_SETTING.items() if name not in variables}
+    return set(actions_called(connector)) - unset
 
 
 def services_called(connector: str) -> set[str]:
@@ -111,6 +134,22 @@ def _methods_of_client(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Attribute) and "client" in ast.unparse(node.value):
         return [node.attr]
     return []
+
+
+def _texts(nodes: tuple[ast.AST, ...]) -> set[str]:
+    texts = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str)}
+
+
+def _sources(nodes: tuple[ast.AST, ...]) -> list[str]:
+    """Return the services in ``….source_client("service")``."""
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    return [
+        name
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "source_client"
+        for name in _text(call)
+    ]
 
 
 def _client_of(node: ast.AST) -> list[str]:

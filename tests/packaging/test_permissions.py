@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from tests.packaging.calls import actions_called
+from tests.packaging.calls import actions_needed
 from tests.packaging.repository import CONNECTORS, folder_of
 from tests.packaging.templates import load_template
 
@@ -146,9 +146,8 @@ def test_who_deploys_may_pass_the_role_to_functions_only(connector: str) -> None
 @each_connector
 def test_the_table_of_the_role_names_all_that_the_code_calls(connector: str) -> None:
     shown = set(re.findall(r"`([\w-]+:\w+)`", _part(connector, "role")))
-    named = set(actions_called(connector))
-    has_glue = "GlueConnection" in load_template(connector)["Parameters"]
-    assert named - (set() if has_glue else {"glue:GetConnection"}) <= shown
+    function = load_template(connector)["Resources"]["ConnectorFunction"]["Properties"]
+    assert actions_needed(connector, function["Environment"]["Variables"]) <= shown
 
 
 def policies(connector: str) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ ALWAYS = {
     ("s3:PutObject", "arn:aws:s3:::needed/athena-spill/*"),
     ("athena:GetQueryExecution", f"arn:aws:athena:eu-west-1:{ACCOUNT}:workgroup/*"),
 }
+ROLE = "arn:aws:iam::210987654321:role/tables"
 BY_PARAMETER = {
     "SecretNamePrefix": {
         (
@@ -46,6 +47,9 @@ BY_PARAMETER = {
         ("glue:GetConnection", f"arn:aws:glue:eu-west-1:{ACCOUNT}:catalog"),
         ("glue:GetConnection", f"arn:aws:glue:eu-west-1:{ACCOUNT}:connection/value"),
     },
+    "TableKMSKeyId": {("kms:Decrypt", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/value")},
+    "CrossAccountRoleArn": {("sts:AssumeRole", ROLE)},
+    "SchemaFile": {("s3:GetObject", "arn:aws:s3:::value")},
     "RdsDbUserResource": {
         ("rds-db:connect", f"arn:aws:rds-db:eu-west-1:{ACCOUNT}:dbuser:value"),
     },
@@ -86,7 +90,8 @@ def test_a_parameter_brings_its_permissions(
     aws: AwsAddress, connector: str, parameter: str
 ) -> None:
     plain = _granted(aws, _deploy(aws, connector))
-    more = _granted(aws, _deploy(aws, connector, {parameter: "value"}))
+    value = ROLE if parameter == "CrossAccountRoleArn" else "value"
+    more = _granted(aws, _deploy(aws, connector, {parameter: value}))
     assert (plain - more, more - plain) == (set(), BY_PARAMETER[parameter])
 
 
@@ -102,7 +107,9 @@ def test_own_role_replaces_all_of_ours(aws: AwsAddress, connector: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/own-of-{connector}"
     name = role.rpartition("/")[2]
     aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-    everything = dict.fromkeys(set(BY_PARAMETER) & set(load_template(connector)["Parameters"]), "v")
+    everything = dict.fromkeys(
+        set(BY_PARAMETER) & set(load_template(connector)["Parameters"]), ROLE
+    )
     stack = _deploy(aws, connector, {**everything, "LambdaRoleARN": role})
     assert set(_resources(aws, stack)) == {"ConnectorFunction"}
     assert _configuration(aws, stack)["Role"] == role

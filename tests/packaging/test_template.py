@@ -14,7 +14,13 @@ from athena_connectors.common.config import SpillSettings, describe_settings
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from tests.packaging.calls import actions_called, package_of, services_called, variables_read
+from tests.packaging.calls import (
+    actions_called,
+    actions_needed,
+    package_of,
+    services_called,
+    variables_read,
+)
 from tests.packaging.repository import CONNECTORS, folder_of, sam, template_of
 from tests.packaging.templates import load_template, resources_of, role_statements
 
@@ -34,6 +40,7 @@ JAVA_PARAMETERS = {
 }
 """Of all Java connectors; some call the first and the third otherwise."""
 OWN_JAVA_PARAMETERS = {
+    "dynamodb": set[str](),
     "jdbc-postgres": {
         "DefaultConnectionString",
         "DefaultScale",
@@ -126,9 +133,7 @@ def test_allows_exactly_what_the_code_calls(connector: str) -> None:
     template = load_template(connector)
     statements = list(role_statements(template))
     function = template["Resources"]["ConnectorFunction"]["Properties"]
-    called = set(actions_called(connector))
-    if "glue_connection" not in function["Environment"]["Variables"]:
-        called -= {"glue:GetConnection"}  # the setting makes the call
+    called = actions_needed(connector, function["Environment"]["Variables"])
     # What a service does for the function with a key of the user's is called by no code.
     own = [statement for statement in statements if "Condition" not in statement]
     through = [statement for statement in statements if "Condition" in statement]

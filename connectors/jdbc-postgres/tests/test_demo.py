@@ -1,23 +1,23 @@
-"""The demo: the same shop each time, and answers that are the server's own."""
+"""The demo's shop: the same each time, with answers that are the server's own."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from athena_connectors.common.cli.main import main as athena_connectors
 from athena_connectors.common.testing.client import MAX_INLINE_BYTES
+from athena_connectors.common.testing.demo import DemoSource
 from athena_connectors.common.testing.engine import LocalEngine
 
 if TYPE_CHECKING:
     from athena_connectors.common.testing.postgres import PostgresAddress
 
-RUN = Path(__file__).parents[1] / "demo" / "run.py"
+SHOP = Path(__file__).parents[1] / "demo" / "shop.py"
+RUN = Path(__file__).parents[3] / "common" / "demo" / "run.py"
 ORDERS = 25_000
 FEW_ORDERS = 400
 TABLES = {
@@ -30,16 +30,17 @@ TABLES = {
 }
 
 
-def load_script() -> Any:
-    spec = importlib.util.spec_from_file_location("demo_run", RUN)
+def load_script(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"demo_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
-    script = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     return script
 
 
-demo = load_script()
+demo = load_script(SHOP)
+runner = load_script(RUN)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,8 @@ def shop(database: PostgresAddress) -> PostgresAddress:
 
 @pytest.fixture
 def config(shop: PostgresAddress, tmp_path: Path) -> Path:
-    file: Path = demo.write_configuration(tmp_path, dict.fromkeys(demo.CATALOGS, shop))
+    catalogs = dict.fromkeys(demo.CATALOGS, demo.settings_of(shop))
+    file: Path = runner.write_configuration(tmp_path, [DemoSource("", "jdbc-postgres", catalogs)])
     return file
 
 
@@ -114,31 +116,3 @@ def checksums(database: PostgresAddress) -> dict[str, str]:
         demo.load(database, catalog, orders=FEW_ORDERS)
     query = "SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {} AS t"
     return {name: database.execute(query.format(native(name)))[0][0] for name in TABLES}
-
-
-def test_what_is_printed(
-    postgres: PostgresAddress,
-    fresh_database: PostgresAddress,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    url = f"postgresql://{postgres.user}:{postgres.password}@{postgres.host}:{postgres.port}/"
-    monkeypatch.setenv("TEST_POSTGRES_URL", url)
-    *_, rows = (demo.load(fresh_database, name, orders=FEW_ORDERS) for name in demo.CATALOGS)
-    folder = tmp_path / "demo"
-    assert demo.main(["--orders", str(FEW_ORDERS), "--folder", str(folder)]) == 0
-    printed, complaints = capfd.readouterr()
-    assert complaints == ""
-    assert f"{rows:,} rows in two databases" in printed
-    assert set(printed.split()) >= TABLES
-    other = demo.write_configuration(tmp_path, dict.fromkeys(demo.CATALOGS, fresh_database))
-    for query in demo.QUERIES:
-        assert f'$ SQL="{query.sql}"' in printed
-        assert not set(query.sql) & set('"$`\\!'), "a shell would change it"
-        assert athena_connectors(["query", "--config", str(other), query.sql]) == 0
-        assert capfd.readouterr().out in printed
-    assert len(re.findall(r"^\$ \S+ explain ", printed, re.MULTILINE)) == len(demo.QUERIES)
-    assert len(re.findall(r"^\$ \S+ query .* --stats ", printed, re.MULTILINE)) >= len(demo.QUERIES)
-    left = "SELECT datname FROM pg_database WHERE datname LIKE 'athena\\_demo\\_%'"
-    assert postgres.execute(left) == []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.exceptions import ClientError
 
-__all__ = ["AwsClients", "aws_errors", "error_code", "translate"]
+__all__ = ["AssumedRole", "AwsClients", "aws_errors", "error_code", "translate"]
 
 MAX_MESSAGE_CHARACTERS = 300
 
@@ -139,6 +139,21 @@ _UNREACHABLE_HINT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AssumedRole:
+    """A role, often of another account, that is assumed to read a source.
+
+    Attributes:
+        arn: Its ARN.
+        session_name: What its account's logs call us.
+        external_id: The external id that its trust policy asks for, if any.
+    """
+
+    arn: str
+    session_name: str
+    external_id: str = ""
+
+
 class AwsClients:
     """Clients of one set of settings; safe to use from several threads.
 
@@ -162,33 +177,138 @@ class AwsClients:
         """
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._create(service)
+                self._clients[service] = self._create(service, config=_config(service))
             return self._clients[service]
 
-    def _create(self, service: str) -> Any:
-        import botocore.session  # noqa: PLC0415
+    def source_client(
+        self,
+        service: str,
+        *,
+        region: str = "",
+        endpoint_url: str = "",
+        role: AssumedRole | None = None,
+        read_timeout_seconds: float = 30,
+    ) -> Any:
+        """Return a new client for the reads of a source, which is the caller's to close.
 
+        It repeats nothing by itself, so that its caller sees every refusal.
+
+        Args:
+            service: Botocore's name of the service.
+            region: The source's region, if it is not that of the settings.
+            endpoint_url: Where to send requests, if not where the settings say.
+            role: A role to assume; its credentials are renewed before they expire.
+            read_timeout_seconds: How long the source may be silent.
+
+        Raises:
+            ConfigurationError: No region is set, or the endpoint is no URL.
+        """
+        from botocore.config import Config  # noqa: PLC0415
+
+        config = _config(service).merge(
+            Config(
+                read_timeout=read_timeout_seconds,
+                retries={"mode": "standard", "total_max_attempts": 1},
+            )
+        )
+        with self._lock:
+            return self._create(
+                service, config=config, region=region, endpoint_url=endpoint_url, role=role
+            )
+
+    def _create(
+        self,
+        service: str,
+        *,
+        config: Config,
+        region: str = "",
+        endpoint_url: str = "",
+        role: AssumedRole | None = None,
+    ) -> Any:
         environ = self._environ
-        if self._session is None:
-            _keep_secrets_out_of_logs()
-            self._session = botocore.session.Session(profile=environ.get("AWS_PROFILE") or None)
+        session = self._plain_session() if role is None else self._session_of(role)
+        keys: Mapping[str, str] = environ if role is None else {}
+        url = endpoint_url or self._endpoint(session, service)
         try:
-            return self._session.create_client(
+            return session.create_client(
                 service,
-                region_name=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-                endpoint_url=self._endpoint(self._session, service),
-                aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
-                aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
-                aws_session_token=environ.get("AWS_SESSION_TOKEN"),
-                config=_config(service),
+                region_name=region
+                or environ.get("AWS_REGION")
+                or environ.get("AWS_DEFAULT_REGION"),
+                endpoint_url=url,
+                aws_access_key_id=keys.get("AWS_ACCESS_KEY_ID"),
+                aws_secret_access_key=keys.get("AWS_SECRET_ACCESS_KEY"),
+                aws_session_token=keys.get("AWS_SESSION_TOKEN"),
+                config=config,
             )
         except aws_errors() as cause:
             raise translate(cause, action="connect", resource=service) from cause
+        except ValueError as cause:  # what botocore raises for an endpoint that is no URL
+            raise ConfigurationError(
+                f"{url!r} is no endpoint of {service}: {cause}.",
+                hint="An endpoint is a URL such as https://host:port.",
+            ) from cause
+
+    def _plain_session(self) -> botocore.session.Session:
+        if self._session is None:
+            self._session = self._new_session()
+        return self._session
+
+    def _new_session(self) -> botocore.session.Session:
+        import botocore.session  # noqa: PLC0415
+
+        _keep_secrets_out_of_logs()
+        return botocore.session.Session(profile=self._environ.get("AWS_PROFILE") or None)
+
+    def _session_of(self, role: AssumedRole) -> botocore.session.Session:
+        """Return a session that knows no credentials but those of a role."""
+        from botocore.credentials import (  # noqa: PLC0415
+            CredentialProvider,
+            CredentialResolver,
+            DeferredRefreshableCredentials,
+        )
+
+        sts_client = self._create("sts", config=_config("sts"))
+
+        class Provider(CredentialProvider):
+            METHOD = "assume-role"
+
+            def load(self) -> DeferredRefreshableCredentials:
+                return DeferredRefreshableCredentials(
+                    lambda: _assume(sts_client, role), self.METHOD
+                )
+
+        session = self._new_session()
+        session.register_component("credential_provider", CredentialResolver([Provider()]))
+        return session
 
     def _endpoint(self, session: botocore.session.Session, service: str) -> str | None:
         name = session.get_service_model(service).service_id.hyphenize()
         specific = f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"
         return self._environ.get(specific) or self._environ.get("AWS_ENDPOINT_URL") or None
+
+
+def _assume(sts_client: Any, role: AssumedRole) -> dict[str, str]:
+    """Return credentials of a role, as botocore refreshes them."""
+    external = {"ExternalId": role.external_id} if role.external_id else {}
+    try:
+        reply = sts_client.assume_role(
+            RoleArn=role.arn, RoleSessionName=role.session_name, **external
+        )
+    except aws_errors() as cause:
+        reason = translate(cause, action="sts:AssumeRole", resource=role.arn).message
+        raise InvalidCredentialsError(
+            f"Failed to assume role {role.arn}: {reason}",
+            hint="Allow sts:AssumeRole on it to the function's role, and let the role's trust"
+            " policy name the function's role and the external id, if any.",
+        ) from cause
+    told = reply["Credentials"]
+    return {
+        "access_key": told["AccessKeyId"],
+        "secret_key": told["SecretAccessKey"],
+        "token": told["SessionToken"],
+        "expiry_time": told["Expiration"].isoformat(),
+    }
 
 
 def _keep_secrets_out_of_logs() -> None:

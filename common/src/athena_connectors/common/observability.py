@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ _METRICS = (
     ("spill_seconds", "Seconds"),
     ("spill_objects", "Count"),
 )
+_METRICS_OF_SOME = (("source_units", "None"),)
+"""Metrics of sources that bill by units; CloudWatch bills each metric that is ever sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class SplitStats:
         rows_read: Rows that came from the source.
         rows_returned: Rows left after residual and limit.
         bytes_read: Bytes received from the source, as far as the reader knows.
+        requests: Requests made to the source, if it is asked page by page.
+        source_units: What the source bills for these, in its own units.
         bytes_returned: Serialised bytes of all blocks.
         source_seconds: Time spent waiting for the source.
         conversion_seconds: Time spent turning its answer into Arrow.
@@ -58,12 +62,27 @@ class SplitStats:
     rows_returned: int = 0
     bytes_read: int = 0
     bytes_returned: int = 0
+    requests: int = 0
+    source_units: float = 0.0
     source_seconds: float = 0.0
     conversion_seconds: float = 0.0
     residual_seconds: float = 0.0
     spill_seconds: float = 0.0
     blocks: int = 0
     spill_objects: int = 0
+
+    def add(self, more: SplitStats) -> None:
+        """Add what was counted elsewhere."""
+        for counter in fields(self):
+            name = counter.name
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+
+    def take(self) -> SplitStats:
+        """Return what was counted so far, and count from 0 again."""
+        taken = replace(self)
+        for counter in fields(self):
+            setattr(self, counter.name, counter.default)
+        return taken
 
 
 def log_split(
@@ -115,6 +134,9 @@ def _emit_metrics(
     metrics.add_dimension("catalog", facts["catalog"])
     for name, unit in _METRICS:
         metrics.add_metric(name, unit=unit, value=numbers[name])
+    for name, unit in _METRICS_OF_SOME:
+        if numbers[name]:
+            metrics.add_metric(name, unit=unit, value=numbers[name])
     for name in ("table", "query_id"):
         metrics.add_metadata(name, facts[name])
     metrics.flush_metrics()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from athena_connectors.common.config import parse_float, parse_int, setting
-from athena_connectors.common.errors import ConfigurationError, SourceTimeoutError, ThrottledError
+from athena_connectors.common.errors import ConfigurationError, QueryStoppedError, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,13 +68,11 @@ class ThrottlingInvoker:
 
     Args:
         settings: Delays.
-        is_congestion: Tells which errors mean that the source is congested.
+        congestion: Names what an error tells of a congested source, for people; returns an
+            empty text for an error that tells of none.
         source: What is called, for errors.
-        may_give_back: Tells, for each congestion, whether the engine may still be asked to
-            come back later, because nothing was spilled yet; never by default.
-        timeout_seconds: Time for one call with all its repetitions; no limit by default.
         clock: Seconds that only grow.
-        sleep: Waits so many seconds.
+        wait: Waits for an event so many seconds at most; tells whether it came.
 
     Source:
         Wire protocol, section 17.3.
@@ -84,20 +82,16 @@ class ThrottlingInvoker:
         self,
         settings: ThrottleSettings,
         *,
-        is_congestion: Callable[[Exception], bool],
+        congestion: Callable[[Exception], str],
         source: str,
-        may_give_back: Callable[[], bool] = lambda: False,
-        timeout_seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._settings = settings
-        self._is_congestion = is_congestion
+        self._congestion = congestion
         self._source = source
-        self._may_give_back = may_give_back
-        self._timeout_seconds = timeout_seconds
         self._clock = clock
-        self._sleep = sleep
+        self._wait = wait
         self._lock = threading.Lock()
         self._delay_ms = 0
 
@@ -106,45 +100,61 @@ class ThrottlingInvoker:
         """The delay before the next call, in ms; 0 while the source is not congested."""
         return self._delay_ms
 
-    def call(self, work: Callable[[], T]) -> T:
+    def call(
+        self,
+        work: Callable[[], T],
+        *,
+        deadline: float = math.inf,
+        cancelled: threading.Event | None = None,
+    ) -> T:
         """Return what a call returns, repeating it while the source is congested.
 
         Args:
             work: The call; may be made several times.
+            deadline: The clock's reading after which no call is repeated.
+            cancelled: Set by another thread to end the waiting at once.
 
         Raises:
-            ThrottledError: The source is congested and the engine may come back later.
-            SourceTimeoutError: It stayed congested until the time was over.
+            ThrottledError: The source stayed congested until the deadline.
+            QueryStoppedError: The waiting was cancelled.
             Exception: Whatever else the call raises, unchanged.
         """
         started = self._clock()
+        cancelled = cancelled or threading.Event()
+        calls = 0
         while True:
-            if self._delay_ms:
-                self._sleep(self._delay_ms / 1000)
+            calls += 1
+            delay_ms = self._delay_ms
+            if self._wait(cancelled, delay_ms / 1000) if delay_ms else cancelled.is_set():
+                raise QueryStoppedError(f"The call of {self._source} was cancelled.")
             try:
                 result = work()
             except Exception as error:
-                if not self._is_congestion(error):
+                reason = self._congestion(error)
+                if not reason:
                     raise
-                self._slow_down(error, waited=self._clock() - started)
+                self._slow_down(seen_ms=delay_ms)
+                if self._clock() + self._delay_ms / 1000 >= deadline:
+                    waited = self._clock() - started
+                    raise self._given_up(reason, waited=waited, calls=calls) from error
             else:
                 self._speed_up()
                 return result
 
-    def _slow_down(self, error: Exception, *, waited: float) -> None:
+    def _given_up(self, reason: str, *, waited: float, calls: int) -> ThrottledError:
+        return ThrottledError(
+            f"{self._source} stayed congested for {waited:.0f} seconds and {calls} calls"
+            f" ({reason}).",
+            hint="Run fewer queries at the same time, or raise its capacity.",
+        )
+
+    def _slow_down(self, *, seen_ms: int) -> None:
         settings = self._settings
-        if self._may_give_back():
-            raise ThrottledError(
-                f"{self._source} is congested.", hint="Run the query again later."
-            ) from error
-        if waited >= self._timeout_seconds:
-            raise SourceTimeoutError(
-                f"{self._source} stayed congested for {waited:.0f} seconds.",
-                hint="Run fewer queries at the same time, or raise its capacity.",
-            ) from error
         with self._lock:
-            doubled = math.ceil(self._delay_ms / settings.throttle_decrease_factor)
-            wanted = doubled or settings.throttle_initial_delay_ms
+            if self._delay_ms > seen_ms:
+                return  # another thread has reacted since this call was made
+            grown = math.ceil(self._delay_ms / settings.throttle_decrease_factor)
+            wanted = grown or settings.throttle_initial_delay_ms
             self._delay_ms = min(wanted, settings.throttle_max_delay_ms)
 
     def _speed_up(self) -> None:

@@ -70,8 +70,8 @@ def _progress_bar() -> Iterator[Callable[[Progress], None] | None]:
 
 
 _HEADER = (
-    "scan", "split", "rows", "bytes", "seconds", "rows read", "source s", "conversion s",
-    "residual s", "spill objects",
+    "scan", "split", "rows", "bytes", "seconds", "rows read", "requests", "units", "source s",
+    "conversion s", "residual s", "spill objects",
 )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def _stats(scans: list[ScanReport]) -> str:
             continue  # it says all
         total = (name, "all", str(scan.rows), str(sum(split.size for split in scan.splits)))
         objects = str(sum(split.spill_objects for split in scan.splits))
-        rows.append((*total, "", "", "", "", "", objects))
+        rows.append((*total, "", "", "", "", "", "", "", objects))
     return aligned(rows)
 
 
@@ -93,12 +93,14 @@ def _split_row(scan: str, place: int, split: SplitReading) -> tuple[str, ...]:
     own = (
         (
             str(stats.rows_read),
+            str(stats.requests),
+            f"{stats.source_units:g}",
             f"{stats.source_seconds:.3f}",
             f"{stats.conversion_seconds:.3f}",
             f"{stats.residual_seconds:.3f}",
         )
         if stats is not None
-        else ("", "", "", "")
+        else ("", "", "", "", "", "")
     )
     measured = (str(split.rows), str(split.size), f"{split.seconds:.3f}")
     return (scan, str(place), *measured, *own, str(split.spill_objects))

@@ -1,0 +1,270 @@
+"""The DynamoDB connector: which module does what, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from athena_connectors.common.aws import AwsClients
+from athena_connectors.common.capabilities import (
+    VALUE_SET_FILTERS,
+    Capabilities,
+    PassthroughFunction,
+)
+from athena_connectors.common.config import load_settings
+from athena_connectors.common.connector import Connector, Pushdown, TableDescription
+from athena_connectors.common.errors import UnsupportedOperationError
+from athena_connectors.common.expressions import FUNCTIONS
+from athena_connectors.common.glue_tables import GlueCatalog
+from athena_connectors.common.schema_files import load_schemas
+from athena_connectors.dynamodb import splits
+from athena_connectors.dynamodb.access import TableScan
+from athena_connectors.dynamodb.budget import ReadBudget
+from athena_connectors.dynamodb.capacity import FEW_ROWS
+from athena_connectors.dynamodb.client import Client
+from athena_connectors.dynamodb.full_scans import check_full_scan
+from athena_connectors.dynamodb.metadata import Tables
+from athena_connectors.dynamodb.part_pushdown import plan_part
+from athena_connectors.dynamodb.parts import Segment, path_of
+from athena_connectors.dynamodb.passthrough import read_statement
+from athena_connectors.dynamodb.pushdown import NativeScan, plan
+from athena_connectors.dynamodb.reader import PartReader, batches_of
+from athena_connectors.dynamodb.relation import Relation
+from athena_connectors.dynamodb.requests import native_text
+from athena_connectors.dynamodb.results import NativeQuery, describe_statement
+from athena_connectors.dynamodb.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from athena_connectors.common.connector import Scan
+    from athena_connectors.common.findings import Finding
+    from athena_connectors.common.inference import InferredTable
+    from athena_connectors.common.paging import Page
+    from athena_connectors.common.protocol.messages import Split, TableName
+
+__all__ = ["DynamoDbConnector", "from_environment"]
+
+
+def from_environment(environ: Mapping[str, str]) -> DynamoDbConnector:
+    """Return the connector that a function's variables describe.
+
+    Raises:
+        ConfigurationError: A setting is malformed.
+    """
+    settings = load_settings(Settings, environ)
+    client = Client(settings, environ)
+    glue = None if settings.disable_glue else GlueCatalog(environ, catalog_id=settings.glue_catalog)
+    clients = AwsClients(environ)
+
+    def load_frozen() -> Mapping[TableName, InferredTable]:
+        return load_schemas(settings.schema_file, clients) if settings.schema_file else {}
+
+    return DynamoDbConnector(
+        client, Tables(client, settings, glue, load_frozen=load_frozen), settings
+    )
+
+
+class DynamoDbConnector(Connector):
+    """The tables of one account and region.
+
+    Args:
+        client: Reads DynamoDB.
+        tables: What Athena may know of it.
+        settings: The function's settings.
+    """
+
+    source_type = "ddb"
+
+    def __init__(self, client: Client, tables: Tables, settings: Settings) -> None:
+        self._client = client
+        self._tables = tables
+        self._settings = settings
+        # Of thousands of keys it takes a while, and several steps of a read need it.
+        self._planned: tuple[Scan, Pushdown] | None = None
+
+    def list_schemas(self) -> list[str]:
+        """List ``default`` and the flagged databases of Glue."""
+        return self._tables.list_schemas()
+
+    def list_tables(self, schema: str) -> list[str]:
+        """List the tables of a schema."""
+        return self._tables.list_tables(schema)
+
+    def page_tables(self, schema: str, *, token: str | None, page_size: int | None) -> Page[str]:
+        """Return one page of a schema's tables; DynamoDB pages."""
+        return self._tables.page_tables(schema, token=token, page_size=page_size)
+
+    def resolve_schema(self, name: str) -> str:
+        """Return the spelling of a schema."""
+        return self._tables.resolve_schema(name)
+
+    def resolve_table(self, name: TableName) -> TableName:
+        """Return the spelling of a table, and of the index that its name may force."""
+        return self._tables.resolve_table(name)
+
+    def describe_table(self, name: TableName) -> TableDescription:
+        """Describe a table by its frozen schema, by Glue or by a sample of its items."""
+        return self._tables.describe(name)
+
+    def infer_table(self, name: TableName) -> InferredTable:
+        """Return what a fresh sample of a table shows."""
+        return self._tables.infer(name)
+
+    def describe_passthrough(self, arguments: Mapping[str, str]) -> TableDescription:
+        """Describe the result of the PartiQL statement in ``QUERY``, by its first items.
+
+        Raises:
+            UnsupportedOperationError: ``enable_query_passthrough`` is false, or the
+                statement is no SELECT.
+        """
+        if not self._settings.enable_query_passthrough:
+            raise UnsupportedOperationError(
+                "Native queries are switched off.",
+                hint="Set enable_query_passthrough to true, or query tables.",
+            )
+        query = describe_statement(self._client, read_statement(arguments["QUERY"]), self._settings)
+        fields = [pa.field(column.name, column.type) for column in query.relation.columns]
+        return TableDescription(pa.schema(fields), facts=query)
+
+    def capabilities(self) -> Capabilities:
+        """Claim everything; what DynamoDB can't do exactly is done here."""
+        return Capabilities(
+            filters=VALUE_SET_FILTERS,
+            functions=FUNCTIONS,
+            limit=True,
+            top_n=True,
+            passthrough=PassthroughFunction() if self._settings.enable_query_passthrough else None,
+        )
+
+    def plan_pushdown(self, scan: Scan) -> Pushdown:
+        """Decide what DynamoDB evaluates: of a split, on the way that was planned for it."""
+        if scan.constraints.passthrough:
+            return Pushdown()
+        if self._planned is None or not _is_same_plan(self._planned[0], scan):
+            self._planned = scan, self._plan(scan)
+        return self._planned[1]
+
+    def plan_partitions(self, scan: Scan) -> pa.RecordBatch:
+        """Take the way to the items apart.
+
+        Raises:
+            BudgetExceededError: It is a scan, which settings forbid.
+        """
+        native = self._native(scan)
+        relation = _relation(scan)
+        rows = _rows_to_scan(scan)
+        if isinstance(native.path, TableScan):
+            index = relation.table.index(native.path.index)
+            assert index is not None, "a path names an index that the table has"
+            check_full_scan(relation, index, self._settings, rows=rows)
+        return splits.plan(native.path, relation.table, self._settings, few=rows is not None)
+
+    def plan_splits(self, scan: Scan, partitions: pa.RecordBatch) -> Iterator[Split]:
+        """Return the splits that ``plan_partitions`` has planned."""
+        del scan
+        return splits.splits_of(partitions)
+
+    def read_split(self, scan: Scan, split: Split) -> Iterator[pa.RecordBatch]:
+        """Read what a split names, page by page."""
+        scan = replace(scan, split=split)
+        if scan.constraints.passthrough:
+            query = _native_query(scan)
+            reader = self._reader(scan, query.relation, splits=1)
+            chunks = partial(reader.pages_of_statement, query.statement.text)
+        else:
+            planned = splits.split_plan(split)
+            reader = self._reader(scan, _relation(scan), splits=planned.count)
+            chunks = partial(reader.pages_of_part, planned.part, self._native(scan))
+        # A page that is read in advance may be one that a limit would have spared.
+        ahead = scan.constraints.limit is None
+        return batches_of(chunks, stats=scan.stats, ahead=ahead, cancel=self._client.cancel)
+
+    def native_query(self, scan: Scan, split: Split) -> str:
+        """Return the requests of a split, a line for each."""
+        if scan.constraints.passthrough:
+            return _native_query(scan).statement.text
+        part = splits.split_plan(split).part
+        native = self._native(replace(scan, split=split))
+        lines = native_text(_relation(scan).table, native, path_of(part))
+        if isinstance(part, Segment) and part.count > 1:
+            return f"{lines[0]} (segment {part.number + 1} of {part.count})"
+        return "\n".join(lines)
+
+    def health(self) -> Iterator[Finding]:
+        """Tell what may be read, and what of Glue."""
+        from athena_connectors.dynamodb.health import findings  # noqa: PLC0415
+
+        return findings(self._client, self._tables, self._settings)
+
+    def cancel(self) -> None:
+        """End all waiting, and let the next request fail."""
+        self._client.cancel()
+
+    def release(self) -> None:
+        """Forget the read, and that it was cancelled; connections stay for the next one."""
+        self._planned = None
+        self._client.release()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _plan(self, scan: Scan) -> Pushdown:
+        relation, settings, names = _relation(scan), self._settings, scan.schema.names
+        if scan.split is None:
+            return plan(scan.constraints, relation, settings, names)
+        part = splits.split_plan(scan.split).part
+        return plan_part(scan.constraints, relation, settings, names, part=part)
+
+    def _native(self, scan: Scan) -> NativeScan:
+        native = self.plan_pushdown(scan).native
+        assert isinstance(native, NativeScan)
+        return native
+
+    def _reader(self, scan: Scan, relation: Relation, *, splits: int) -> PartReader:
+        """Return who reads for one split, with its part of what the scan may cost."""
+        settings, table = self._settings, relation.table
+        client = self._client.at(table.target)
+        rate = settings.max_rcu_per_second
+        client.limit_rate(table.name, rate / splits if rate else None)
+        columns = [relation.column(name) for name in scan.schema.names]
+        return PartReader(
+            client,
+            relation,
+            [column for column in columns if column is not None],
+            settings,
+            ReadBudget(settings.max_rcu_per_query, splits=splits, table=table.name),
+            scan.deadline,
+        )
+
+
+def _is_same_plan(one: Scan, other: Scan) -> bool:
+    """Return whether scans differ in columns of the predicate at most."""
+    return (
+        one.constraints is other.constraints
+        and one.description is other.description
+        and one.split is other.split
+    )
+
+
+def _relation(scan: Scan) -> Relation:
+    relation = scan.description.facts
+    assert isinstance(relation, Relation)
+    return relation
+
+
+def _native_query(scan: Scan) -> NativeQuery:
+    query = scan.description.facts
+    assert isinstance(query, NativeQuery)
+    return query
+
+
+def _rows_to_scan(scan: Scan) -> int | None:
+    """Return after how many items a scan ends, if they are few."""
+    constraints = scan.constraints
+    if constraints.limit is None or constraints.limit > FEW_ROWS:
+        return None
+    return None if constraints.conjuncts() or constraints.order_by else constraints.limit
