@@ -8,6 +8,7 @@ import pytest
 from athena_connectors.common.testing.dynamodb import dynamodb_server
 from athena_connectors.common.testing.logs_server import logs_server
 from athena_connectors.common.testing.postgres import postgres_server
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from athena_connectors.common.testing.dynamodb import DynamoDb
     from athena_connectors.common.testing.logs_server import LogsFake
     from athena_connectors.common.testing.postgres import PostgresAddress
+
+# A machine that is busy is no fault of a test, so nothing here hangs on the clock.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

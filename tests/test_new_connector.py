@@ -200,7 +200,7 @@ def test_a_name_that_is_none_is_refused(
 def test_a_source_that_is_none_is_refused(
     new_connector: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for source, told in (("jdbc-postgre", "did you mean jdbc-postgres?"), ("x", "there are jdbc")):
+    for source, told in (("jdbc-postgre", "did you mean jdbc-postgres?"), ("x", "there are ")):
         with pytest.raises(SystemExit):
             new_connector.main(["--name", "my-source", "--from", source])
         assert told in capsys.readouterr().err

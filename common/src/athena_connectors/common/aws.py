@@ -245,8 +245,9 @@ class AwsClients:
             raise translate(cause, action="connect", resource=service) from cause
         except ValueError as cause:  # what botocore raises for an endpoint that is no URL
             raise ConfigurationError(
-                f"{url!r} is no endpoint of {service}: {cause}.",
-                hint="An endpoint is a URL such as https://host:port.",
+                f"{url!r} is no endpoint of {service}: it is no URL.",
+                hint="Write AWS_ENDPOINT_URL, or the setting that gives it, as https://HOST:PORT,"
+                " or leave it out.",
             ) from cause
 
     def _plain_session(self) -> botocore.session.Session:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from athena_connectors.common.aws import AwsClients
-from athena_connectors.common.errors import ConfigurationError, SourceError
+from athena_connectors.common.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,16 +55,7 @@ class ReachedClients(AwsClients):
             ConfigurationError: No region is set, or the endpoint in its place is no URL.
             SourceError: Its endpoint can't be reached; that is tried once.
         """
-        try:
-            client = super().client(service)
-        except ValueError as cause:
-            if isinstance(cause, ConfigurationError):
-                raise
-            raise ConfigurationError(
-                f"The endpoint of {service} is no URL.",
-                hint="Write AWS_ENDPOINT_URL as http://HOST:PORT, or leave it out.",
-                setting="AWS_ENDPOINT_URL",
-            ) from cause
+        client = super().client(service)
         if service not in self._tried:
             self._tried[service] = _try(client.meta.endpoint_url)
             self._on_client(client)
