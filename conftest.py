@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from athena_connectors.common.testing.dynamodb import dynamodb_server
 from athena_connectors.common.testing.logs_server import logs_server
+from athena_connectors.common.testing.mongodb import mongodb_server
 from athena_connectors.common.testing.postgres import postgres_server
 from hypothesis import HealthCheck, settings
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from athena_connectors.common.testing.dynamodb import DynamoDb
     from athena_connectors.common.testing.logs_server import LogsFake
+    from athena_connectors.common.testing.mongodb import MongoDb
     from athena_connectors.common.testing.postgres import PostgresAddress
 
 # A machine that is busy is no fault of a test, so nothing here hangs on the clock.
@@ -35,6 +37,13 @@ def postgres() -> Iterator[PostgresAddress]:
 def dynamodb() -> Iterator[DynamoDb]:
     """A server that plays DynamoDB; tests share it, each with tables of its own."""
     with dynamodb_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb() -> Iterator[MongoDb]:
+    """A MongoDB server; tests share it, each with a database of its own."""
+    with mongodb_server() as server:
         yield server
 
 

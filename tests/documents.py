@@ -100,6 +100,8 @@ def _parts(connector: str) -> Iterator[tuple[str, Callable[[], str]]]:
         yield kind, partial(_reported, connector, table)
     if _type_rules(connector):
         yield "inference", partial(_inference, connector)
+    if _column_rules(connector):
+        yield "columns", partial(_columns, connector)
     if (own := documented(connector)) is not None:
         yield from own.PARTS.items()
 
@@ -126,11 +128,29 @@ def _inference(connector: str) -> str:
 
 def _type_rules(connector: str) -> tuple[Any, ...]:
     """Return what ``types.TYPES`` says, where a connector infers its columns."""
-    try:
-        types = importlib.import_module(f"{package_of(connector)}.types")
-    except ModuleNotFoundError:
-        return ()
+    types = _types_module(connector)
     return tuple(types.TYPES) if hasattr(types, "TypeRule") else ()
+
+
+def _columns(connector: str) -> str:
+    """Tell the columns of a source whose tables all have the same ones."""
+    return markdown_table(
+        ("Column", "Type", "What"),
+        [(f"`{rule.name}`", rule.engine, rule.note) for rule in _column_rules(connector)],
+    )
+
+
+def _column_rules(connector: str) -> tuple[Any, ...]:
+    """Return what ``types.COLUMNS`` says, where all tables have the same columns."""
+    types = _types_module(connector)
+    return tuple(types.COLUMNS) if hasattr(types, "ColumnRule") else ()
+
+
+def _types_module(connector: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f"{package_of(connector)}.types")
+    except ModuleNotFoundError:
+        return None
 
 
 def _parameters(connector: str) -> str:

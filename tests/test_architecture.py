@@ -42,9 +42,9 @@ CONNECTORS = sorted(
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "values": (
         {
-            *("casting", "constraints", "errors", "expressions", "inference", "json_text"),
-            *("number_types", "observed", "ordering", "physical", "schema_drift", "timestamps"),
-            *("type_text", "types", "valueset", "zone_names"),
+            *("casting", "constraints", "document_types", "errors", "expressions", "inference"),
+            *("json_text", "number_types", "observed", "ordering", "physical", "schema_drift"),
+            *("texts", "timestamps", "type_text", "types", "valueset", "zone_names"),
         },
         set(),
     ),
@@ -54,16 +54,17 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "services": (
         {
-            *("config", "deadline", "findings", "garbage", "naming", "observability", "paging"),
-            *("rate_limits", "remembered", "streaming", "throttling"),
+            *("config", "deadline", "findings", "garbage", "memory", "naming", "observability"),
+            *("paging", "rate_limits", "read_ahead", "remembered", "streaming", "throttling"),
         },
         {"values"},
     ),
     "protocol": ({"protocol"}, {"values"}),
     "aws": (
         {
-            *("aws", "clock", "crypto", "endpoints", "glue_connection", "glue_tables", "health"),
-            *("query_status", "schema_files", "secrets", "source_calls", "spill", "spill_store"),
+            *("aws", "aws_errors", "clock", "crypto", "endpoints", "frozen_tables"),
+            *("glue_columns", "glue_connection", "glue_tables", "health", "query_status"),
+            *("schema_files", "secrets", "source_calls", "spill", "spill_store"),
         },
         {"values", "services", "protocol"},
     ),
@@ -84,7 +85,7 @@ DRIVERS = {"MySQLdb", "bson", "mysql", "psycopg", "psycopg2", "pymongo", "pymysq
 AWS_SDKS = {"boto3", "botocore"}
 CONFINED = {
     **{driver: {"sql", "testing"} for driver in DRIVERS},
-    **{sdk: {"aws", "source_calls", "spill_store", "testing"} for sdk in AWS_SDKS},
+    **{sdk: {"aws", "aws_errors", "source_calls", "spill_store", "testing"} for sdk in AWS_SDKS},
     "aws_lambda_powertools": {"observability"},
     "cryptography": {"crypto", "testing"},
     "duckdb": {"testing"},

@@ -47,9 +47,11 @@ def test_what_is_printed(
     with (
         scripts[0].source(orders=FEW_ORDERS) as shop,
         scripts[1].source(orders=FEW_ORDERS) as parcels,
+        scripts[2].source(orders=FEW_ORDERS) as log,
     ):
-        config = runner.write_configuration(tmp_path, [shop, parcels])
-        for source in (shop, parcels):
+        sources = [shop, parcels, log]
+        config = runner.write_configuration(tmp_path, sources)
+        for source in sources:
             assert source.story in printed
         assert athena_connectors(["tables", "--config", str(config)]) == 0
         assert capfd.readouterr().out in printed

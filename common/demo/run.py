@@ -32,7 +32,11 @@ __all__ = ["SOURCES", "load_script", "main", "write_configuration"]
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "demo"
 """Where the configuration and what is spilled go: the checkout's own folder, not in git."""
-SOURCES = ("jdbc-postgres/demo/shop.py", "dynamodb/demo/parcels.py")
+SOURCES = (
+    "jdbc-postgres/demo/shop.py",
+    "dynamodb/demo/parcels.py",
+    "cloudwatch-logs/demo/access_log.py",
+)
 """Scripts of the connectors, in the order in which their queries run."""
 ORDERS = 150_000
 

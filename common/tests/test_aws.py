@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from athena_connectors.common import aws as aws_module
 from athena_connectors.common import errors
-from athena_connectors.common.aws import AssumedRole, AwsClients, error_code, translate
+from athena_connectors.common.aws import AssumedRole, AwsClients
+from athena_connectors.common.aws_errors import error_code, translate
+from athena_connectors.common.testing.json_server import HttpAnswer, JsonServer
 from botocore import exceptions as e
+from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +49,8 @@ def _told(code: str, message: str = "") -> ClientError:
         (_told("SignatureDoesNotMatch"), errors.InvalidCredentialsError, "SECRET_ACCESS_KEY"),
         (_told("RequestTimeTooSkewed"), errors.InvalidCredentialsError, "clock"),
         (_told("RequestTimeout"), errors.SourceTimeoutError, "in time"),
-        (_told("Odd", "It broke."), errors.SourceError, "failed with Odd: It broke"),
+        (_told("Odd", "It broke."), errors.SourceError, "failed with Odd: It broke."),
+        (_told("Odd"), errors.SourceError, "failed with Odd."),
         (e.NoRegionError(), errors.ConfigurationError, "AWS_REGION"),
         (e.NoCredentialsError(), errors.InvalidCredentialsError, "role"),
         (e.EndpointConnectionError(endpoint_url="u"), errors.SourceError, "VPC endpoint"),
@@ -126,6 +131,67 @@ def test_uploads_are_neither_hashed_nor_summed_over_https() -> None:
     assert config.s3["payload_signing_enabled"] is False
     assert config.request_checksum_calculation == "when_required"
     assert config.retries == {"mode": "standard", "total_max_attempts": 5}
+
+
+# --- answers that are not whole
+
+
+@pytest.mark.parametrize("make", [AwsClients.client, AwsClients.source_client])
+def test_an_answer_that_is_cut_off_is_an_error_and_not_a_shorter_one(make: Any) -> None:
+    answer = HttpAnswer(200, b'{"Keys": [{"KeyId": "1"}]}', is_cut=True)
+    server = JsonServer(lambda *_: answer, name="cut")
+    try:
+        client = make(AwsClients({**ENVIRON, "AWS_ENDPOINT_URL": server.url}), "kms")
+        with pytest.raises(e.IncompleteReadError) as caught:
+            client.list_keys()
+    finally:
+        server.close()
+    error = translate(caught.value, action="kms:ListKeys", resource="keys")
+    assert error.message == "The answer of AWS to kms:ListKeys on keys was cut off."
+
+
+def _answer(status: int, body: bytes, headers: dict[str, str]) -> AWSResponse:
+    raw = SimpleNamespace(stream=lambda: iter([body]))
+    return AWSResponse("http://127.0.0.1:1", status, HeadersDict(headers), raw)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_whole"),
+    [
+        ({}, True),
+        ({"Content-Length": "2"}, True),
+        ({"Content-Length": "3"}, False),
+        ({"Content-Length": "2", "x-amz-crc32": "2745614147"}, True),
+        ({"x-amz-crc32": "1"}, False),
+    ],
+)
+def test_an_answer_has_to_have_the_size_and_the_checksum_that_it_says(
+    headers: dict[str, str], *, is_whole: bool
+) -> None:
+    client = AwsClients(ENVIRON).client("kms")
+    client.meta.events.register("before-send.kms", lambda **_: _answer(200, b"{}", headers))
+    if is_whole:
+        client.list_keys()
+    else:
+        with pytest.raises(e.IncompleteReadError):
+            client.list_keys()
+
+
+def test_an_answer_that_nothing_changed_tells_the_size_of_what_it_has_not() -> None:
+    client = AwsClients(ENVIRON).client("s3")
+    answer = _answer(304, b"", {"Content-Length": "10"})
+    client.meta.events.register("before-send.s3", lambda **_: answer)
+    with pytest.raises(ClientError, match="304"):
+        client.get_object(Bucket="b", Key="k", IfNoneMatch="x")
+
+
+def test_the_answer_to_a_head_request_tells_the_size_of_what_it_has_not(aws: AwsAddress) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="whole", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="whole", Key="k", Body=b"some bytes")
+    assert s3.head_object(Bucket="whole", Key="k")["ContentLength"] == 10
+    found = s3.get_object(Bucket="whole", Key="k")
+    assert found["Body"].read() == b"some bytes"
 
 
 # --- clients of sources

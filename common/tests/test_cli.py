@@ -13,7 +13,6 @@ import athena_connectors
 import pyarrow as pa
 import pytest
 from athena_connectors.common.cli.main import main
-from athena_connectors.common.cli.metadata import athena_type
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,18 +280,3 @@ def test_doctor_finds_faults(config: Path, capsys: pytest.CaptureFixture[str]) -
     config.write_text("[engin]\n", encoding="utf-8")
     assert run(config, "doctor") == 1
     assert "FAULT" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("type_", "name"),
-    [
-        (pa.date64(), "timestamp(3)"),
-        (pa.timestamp("ms", "UTC"), "timestamp(3) with time zone"),
-        (pa.decimal128(10, 2), "decimal(10,2)"),
-        (pa.list_(pa.struct([("a", pa.int8())])), "array(row(a tinyint))"),
-        (pa.map_(pa.string(), pa.float32()), "map(varchar, real)"),
-        (pa.null(), "null"),
-    ],
-)
-def test_types_have_athenas_names(type_: pa.DataType, name: str) -> None:
-    assert athena_type(type_) == name

@@ -357,6 +357,12 @@ def test_a_mixture_within_a_structure_is_named_and_no_json() -> None:
     assert not column.is_json
 
 
+def test_a_structure_of_which_a_field_has_no_name_is_text() -> None:
+    column = inferred(obj(a=YES), obj(**{"": YES}))
+    assert (column.type, column.note) == (VARCHAR, "a field has no name")
+    assert inferred(list_(obj(**{"": YES}))).type == pa.list_(VARCHAR)
+
+
 def test_a_structure_with_too_many_fields_is_a_map() -> None:
     column = inferred(obj(a=YES, b=NULL), obj(c=YES), max_struct_fields=2)
     assert column.type == pa.map_(VARCHAR, pa.bool_())

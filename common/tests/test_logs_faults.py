@@ -8,7 +8,7 @@ import pytest
 from athena_connectors.common.aws import AwsClients
 from athena_connectors.common.testing.logs_faults import QUOTAS, LogsFault
 from athena_connectors.common.testing.logs_linter import complaints, watch_requests
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 
 if TYPE_CHECKING:
     from athena_connectors.common.testing.logs_server import LogsFake
@@ -64,20 +64,13 @@ def test_connections_are_reset(filled: LogsFake) -> None:
     assert [outcome(filled) for _ in range(2)] == ["ConnectionClosedError", "ok"]
 
 
-def test_answers_are_cut_and_botocore_takes_them_for_empty_ones(filled: LogsFake) -> None:
-    lengths = []
-    filled.client().meta.events.register(
-        "before-parse.cloudwatch-logs",
-        lambda response_dict, **_: lengths.append(
-            (len(response_dict["body"]), int(response_dict["headers"]["Content-Length"]))
-        ),
-    )
+def test_answers_are_cut_in_the_middle(filled: LogsFake) -> None:
     filled.fail(LogsFault(status=200, calls=frozenset({1})))
-    cut, whole = (filled.client().filter_log_events(logGroupName=GROUP) for _ in range(2))
-    assert "events" not in cut
-    assert len(whole["events"]) == 1
-    ((half, said), (full, _)) = lengths
-    assert (half, said) == (full // 2, full)
+    with pytest.raises(IncompleteReadError) as caught:
+        filled.client().filter_log_events(logGroupName=GROUP)
+    told = caught.value.kwargs
+    assert told["actual_bytes"] == told["expected_bytes"] // 2
+    assert len(filled.client().filter_log_events(logGroupName=GROUP)["events"]) == 1
 
 
 def test_a_query_whose_answer_is_lost_runs_all_the_same(filled: LogsFake) -> None:

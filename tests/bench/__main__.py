@@ -12,7 +12,15 @@ import json
 import sys
 from typing import Any, NamedTuple
 
-from tests.bench import cold_start, dynamodb_read, memory, postgres_read, residual, spill
+from tests.bench import (
+    cold_start,
+    dynamodb_read,
+    logs_read,
+    memory,
+    postgres_read,
+    residual,
+    spill,
+)
 
 
 class Mark(NamedTuple):
@@ -45,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         ("spill", spill.run),
         ("read", lambda: postgres_read.run(200_000, rounds=1) if quick else postgres_read.run()),
         ("dynamodb", lambda: dynamodb_read.run(rounds=1) if quick else dynamodb_read.run()),
+        ("logs", lambda: logs_read.run(rounds=1) if quick else logs_read.run()),
         ("memory", lambda: memory.run(400) if quick else memory.run()),
     ):
         _say(f"{name} ...")
@@ -53,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     print(json.dumps(results, indent=2))  # noqa: T201
     _say(postgres_read.table_of(results["read"]))
     _say(dynamodb_read.table_of(results["dynamodb"]))
+    _say(logs_read.table_of(results["logs"]))
     for mark in marks:
         _say(str(mark))
     return 0 if all(mark.met for mark in marks) else 1
@@ -76,6 +86,7 @@ def _marks(results: dict[str, Any]) -> list[Mark]:
         Mark("dynamodb: CPU of boto3 to our dictionaries", by_items["x_cpu"], 5),
         Mark("dynamodb: peak, MB", scan["peak_mb"], 400, at_most=True),
         Mark("dynamodb: growth for four times the items", scan["growth"], 1.1, at_most=True),
+        Mark("logs: CPU of boto3 to ours", results["logs"]["connector"]["x_cpu"], 5),
         Mark("residual: speed to a Python loop", results["residual"]["ratio"], 25),
         Mark("spill: time to its three steps", uploads["overhead"], 2, at_most=True),
         Mark("spill: uploads beside reading", uploads["overlap"], 1.5),

@@ -24,6 +24,7 @@ from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.client import ProtocolClient
 from athena_connectors.common.testing.dynamodb import dynamodb_server
 from athena_connectors.common.testing.folder_store import FolderStore
+from athena_connectors.common.testing.logs_server import logs_server
 from athena_connectors.common.testing.postgres import postgres_server
 
 from tests.packaging.builds import build_for_host, handler_of
@@ -100,8 +101,17 @@ def _dynamodb() -> Iterator[Source]:
         yield dict(server.settings), TableName("default", name)
 
 
+@contextmanager
+def _logs() -> Iterator[Source]:
+    with logs_server() as fake:
+        fake.create_group("cold")
+        fake.put("cold", "one", [(0, "word")])
+        yield dict(fake.settings), TableName("cold", "one")
+
+
 _SOURCES: dict[str, Callable[[], AbstractContextManager[Source]]] = {
     "template": _folder,
+    "cloudwatch-logs": _logs,
     "dynamodb": _dynamodb,
     "jdbc-postgres": _postgres,
 }

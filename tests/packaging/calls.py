@@ -59,20 +59,23 @@ def actions_called(connector: str) -> dict[str, str]:
     Where several services have a method of that name, it is of one whose client the same
     module makes.
     """
+    found: set[tuple[str, str]] = set()
     actions = {}
     services = services_called(connector)
     sources = {name for nodes in _modules(connector) for name in _sources(nodes)}
-    named = {operation for source in sources for operation in _operations(source).values()}
     for nodes in _modules(connector):
         own = {service for node in nodes for service in _client_of(node)}
-        methods = {name for node in nodes for name in _methods_of_client(node)}
-        for method in methods | {xform_name(name) for name in _texts(nodes) & named}:
+        texts = _texts(nodes)
+        for source in sources:
+            found |= {(source, name) for name in texts & set(_operations(source).values())}
+        for method in {name for node in nodes for name in _methods_of_client(node)}:
             if method in SIGNED_HERE:
                 actions[SIGNED_HERE[method]] = "rds"
             known = {service for service in services if method in _operations(service)}
-            for service in known & own or known:
-                action = f"{service}:{_operations(service)[method]}"
-                actions[OTHER_ACTIONS.get(action, action)] = service
+            found |= {(service, _operations(service)[method]) for service in known & own or known}
+    for service, operation in found:
+        action = f"{service}:{operation}"
+        actions[OTHER_ACTIONS.get(action, action)] = service
     return actions
 
 

@@ -12,6 +12,7 @@ TEMPLATES = [ROOT / "template/template.yaml", *sorted(ROOT.glob("connectors/*/te
 CONNECTORS = [path.parent.name for path in TEMPLATES]
 SETTINGS = {
     "template": {"location": str(ROOT / "template/sample")},
+    "cloudwatch-logs": {"AWS_REGION": "eu-west-1"},
     "dynamodb": {"AWS_REGION": "eu-west-1"},
     "jdbc-postgres": {"default": "postgres://jdbc:postgresql://127.0.0.1:1/d?user=u&password=p"},
 }

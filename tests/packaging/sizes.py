@@ -55,8 +55,8 @@ REASONS = {
     "typing-extensions": "The logger of Powertools loads it, as does SQLAlchemy.",
     "psycopg2-binary": "The driver; nearly all of it is libpq with OpenSSL and Kerberos.",
     "pymongo": "The driver, with its BSON.",
-    "orjson": "JSON for items that Arrow's reader can't put into columns, and for what stands"
-    " around them.",
+    "orjson": "JSON of a source's replies, as far as Arrow's own reader does not put it into"
+    " columns.",
     "tzdata": "Time zones, in which texts without an offset are read: Lambda's image is not known"
     " to have any.",
     "dnspython": "PyMongo requires it, for addresses of the form mongodb+srv.",

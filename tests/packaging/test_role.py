@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from athena_connectors.common.testing.aws import AwsAddress
+    from athena_connectors.common.testing.logs_server import LogsFake
     from athena_connectors.common.testing.postgres import PostgresAddress
 
 ACCOUNT = "123456789012"
 ROWS = 2_000
-LATE = {"athena:GetQueryExecution"}
-"""What is asked of a query that takes a second or more."""
+START = 1_720_000_000_000
+LATE = {"athena:GetQueryExecution", "logs:StopQuery"}
+"""What is asked of a query that takes a second or more, or that is given up."""
 LOGIN = {"rds-db:connect", "glue:GetConnection"}
 """What other parameters than these ask for."""
 
@@ -97,7 +100,36 @@ def test_dynamodb_asks_for_what_its_role_allows(aws: AwsAddress) -> None:
     )
 
 
-def _check(aws: AwsAddress, connector: str, parameters: Mapping[str, str], *queries: str) -> None:
+def test_cloudwatch_logs_asks_for_what_its_role_allows(aws: AwsAddress, logs: LogsFake) -> None:
+    logs.create_group("orders", created_at=START)
+    logs.put("orders", "one", [(START + number, "shipped") for number in range(ROWS)])
+    insights = {
+        "QUERYSTRING": "fields @message",
+        "LOGGROUPNAMES": "orders",
+        "STARTTIME": str(START),
+        "ENDTIME": str(START + ROWS),
+        "LIMIT": str(ROWS),
+    }
+    arguments = ", ".join(f"{name} => '{text}'" for name, text in insights.items())
+    count = "SELECT count(message) AS n FROM c.orders"
+    _check(
+        aws,
+        "cloudwatch-logs",
+        {"LogGroupNames": "orders"},
+        f"{count}.one",
+        f"{count}.all_log_streams WHERE message LIKE '%shipped%'",
+        f'SELECT count("@message") AS n FROM TABLE(c.system.query({arguments}))',
+        settings={"logs_endpoint": logs.url},
+    )
+
+
+def _check(
+    aws: AwsAddress,
+    connector: str,
+    parameters: Mapping[str, str],
+    *queries: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Run queries with a stack's settings; compare their calls with the stack's role."""
     key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
     pseudo = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}
@@ -114,7 +146,7 @@ def _check(aws: AwsAddress, connector: str, parameters: Mapping[str, str], *quer
         for name, properties in resources_of(template, given).items()
     }
     variables = template["Resources"]["ConnectorFunction"]["Properties"]["Environment"]["Variables"]
-    settings = {name: str(value) for name, value in variables.items()}
+    settings = {**settings, **{name: str(value) for name, value in variables.items()}}
     handler = importlib.import_module(f"{package_of(connector)}.app").handler
     transport = InProcess(handler, settings={**aws.environ, **settings})
     with (
@@ -177,6 +209,8 @@ def _asked(service: str, operation: str, parameters: dict[str, Any]) -> tuple[st
             resource = f"arn:aws:dynamodb:{here}:table/orders"
         case "dynamodb", {"Statement": text} if '"orders"' in text:
             resource = f"arn:aws:dynamodb:{here}:table/orders"
+        case "logs", _:
+            resource = _asked_of_logs(here, parameters)
         case "glue", {"DatabaseName": name} | {"Name": name}:
             resource = f"arn:aws:glue:{here}:database/{name}"
         case "glue", _:
@@ -184,6 +218,16 @@ def _asked(service: str, operation: str, parameters: dict[str, Any]) -> tuple[st
         case "secretsmanager", {"SecretId": name}:
             resource = f"arn:aws:secretsmanager:{here}:secret:{name}"
     return OTHER_ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"), resource
+
+
+def _asked_of_logs(here: str, parameters: dict[str, Any]) -> str:
+    group = f"arn:aws:logs:{here}:log-group:orders"
+    match parameters:
+        case {"logGroupName": "orders", "logStreamName": stream}:
+            return f"{group}:log-stream:{stream}"
+        case {"logGroupName": "orders"} | {"logGroupNames": ["orders"]} | {"queryId": _}:
+            return group
+    return "*"
 
 
 def _covers(grant: tuple[str, str], asked: tuple[str, str]) -> bool:

@@ -49,6 +49,17 @@ BY_PARAMETER = {
     },
     "TableKMSKeyId": {("kms:Decrypt", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/value")},
     "CrossAccountRoleArn": {("sts:AssumeRole", ROLE)},
+    "IncludeLinkedAccounts": {
+        (f"logs:{action}", f"arn:aws:logs:*:*:log-group:*{streams}")
+        for action in (
+            "DescribeLogStreams",
+            "FilterLogEvents",
+            "GetLogEvents",
+            "GetQueryResults",
+            "StartQuery",
+        )
+        for streams in ("", ":*")
+    },
     "SchemaFile": {("s3:GetObject", "arn:aws:s3:::value")},
     "RdsDbUserResource": {
         ("rds-db:connect", f"arn:aws:rds-db:eu-west-1:{ACCOUNT}:dbuser:value"),
@@ -156,6 +167,16 @@ def test_parameters_become_settings(aws: AwsAddress, connector: str) -> None:
     assert {name: variables.get(name) for name in shared} == shared
     assert "kms_key_id" not in variables
     assert (configuration["Timeout"], configuration["MemorySize"]) == (60, 512)
+
+
+def test_parameters_of_cloudwatch_logs_become_settings(aws: AwsAddress) -> None:
+    given = {"LogGroupNames": "/shop/*", "IncludeLinkedAccounts": "true", "MaxSplits": "3"}
+    configuration = _configuration(aws, _deploy(aws, "cloudwatch-logs", given))
+    variables = configuration["Environment"]["Variables"]
+    assert variables["log_group_include"] == "/shop/*"
+    assert variables["include_linked_accounts"] == "true"
+    assert (str(variables["max_splits"]), variables["extra_columns"]) == ("3", "true")
+    assert not {"logs_region", "cross_account_role_arn"} & set(variables)
 
 
 def test_parameters_of_postgres_become_settings(aws: AwsAddress) -> None:

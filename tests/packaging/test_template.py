@@ -40,6 +40,7 @@ JAVA_PARAMETERS = {
 }
 """Of all Java connectors; some call the first and the third otherwise."""
 OWN_JAVA_PARAMETERS = {
+    "cloudwatch-logs": set[str](),
     "dynamodb": set[str](),
     "jdbc-postgres": {
         "DefaultConnectionString",
@@ -50,7 +51,13 @@ OWN_JAVA_PARAMETERS = {
     },
 }
 """Of the Java connector for the same source, less the choice of one of its classes."""
-WITHOUT_RESOURCE = {"dynamodb:ListTables", "kms:GenerateRandom", "logs:DescribeLogGroups"}
+WITHOUT_RESOURCE = {
+    "dynamodb:ListTables",
+    "kms:GenerateRandom",
+    "logs:DescribeLogGroups",
+    "logs:ListLogGroups",
+    "logs:StopQuery",
+}
 """Actions that are allowed on everything or not at all."""
 OWN = {"Description", "Handler", "location"}
 """What each connector has to say for itself, in the words of the template's own template."""

@@ -31,7 +31,7 @@ class Connect(Protocol):
     def __call__(self, server: DynamoDb, **settings: str) -> Client: ...
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # not what other folders' tests send
 def watched_requests(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let no client send what the real DynamoDB would refuse."""
     make = AwsClients.source_client

@@ -63,6 +63,14 @@ def test_errors_are_translated(
     assert "shop" in str(translated) or expected is errors.InvalidCredentialsError
 
 
+@pytest.mark.parametrize(
+    "code", ["UnknownOperationException", "ValidationException", "InternalServerError"]
+)
+def test_an_error_without_a_text_is_told_by_its_code(code: str) -> None:
+    text = str(translate(_told(code), operation="ExecuteStatement", table="shop"))
+    assert text.endswith(f"{code}.")
+
+
 def test_partiql_is_named_by_its_permission() -> None:
     error = _told("AccessDeniedException")
     assert "dynamodb:PartiQLSelect" in str(translate(error, operation="ExecuteStatement", table=""))

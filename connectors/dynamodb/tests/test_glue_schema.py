@@ -80,55 +80,6 @@ def test_the_source_is_what_is_named_else_the_whole_arn(table: GlueTable, source
 # --- columns
 
 
-@pytest.mark.parametrize(
-    ("text", "type_"),
-    [
-        ("int", pa.int32()),
-        ("bigint", pa.int64()),
-        ("string", pa.string()),
-        ("decimal(12,2)", pa.decimal128(12, 2)),
-        ("timestamp", pa.timestamp("ms")),
-        ("timestamptz", pa.timestamp("ms", "UTC")),
-        ("date", pa.date32()),
-        ("set<bigint>", pa.list_(pa.int64())),
-        ("struct<Inner:array<double>>", pa.struct([("Inner", pa.list_(pa.float64()))])),
-        ("map<int,string>", pa.map_(pa.string(), pa.string())),
-        ("array<timestamptz>", pa.list_(pa.timestamp("ms"))),
-        ("struct<a:map<string,timestamptz>>", None),
-    ],
-)
-def test_types_are_those_of_glue(text: str, type_: pa.DataType | None) -> None:
-    (column,) = declared_columns(glue_table({"c": text}))
-    nested = pa.struct([("a", pa.map_(pa.string(), pa.timestamp("ms")))])
-    assert column.type == (type_ or nested)
-
-
-@pytest.mark.parametrize("text", ["varchar(20)", "char(3)", "varchar"])
-def test_bug_05_texts_of_a_length_are_texts(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    (column,) = declared_columns(glue_table({"c": text}))
-    assert column.type == pa.string()
-    assert not caplog.records
-
-
-@pytest.mark.parametrize("text", ["interval", "", "struct<>", "array<uniontype<int>>", "int>"])
-def test_bug_05_an_unknown_type_is_text_and_named(
-    text: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    columns = declared_columns(glue_table({"a": "int", "c": text}))
-    assert [column.type for column in columns] == [pa.int32(), pa.string()]
-    (warning,) = caplog.messages
-    assert "Glue table shop.orders" in warning
-    assert f"column 'c' has type {text!r}" in warning
-
-
-def test_names_in_maps_are_texts_whatever_glue_says(caplog: pytest.LogCaptureFixture) -> None:
-    columns = declared_columns(glue_table({"a": "map<string,int>", "b": "array<map<int,int>>"}))
-    ints = pa.map_(pa.string(), pa.int32())
-    assert [column.type for column in columns] == [ints, pa.list_(ints)]
-    (warning,) = caplog.messages
-    assert "column 'b' has type 'array<map<int,int>>'" in warning
-
-
 def test_a_mapped_column_has_its_attributes_name() -> None:
     table = glue_table({"id": "int", "city": "string"}, columnMapping=" ID = Order-Id ,")
     mapped, other = declared_columns(table)
@@ -182,17 +133,3 @@ def test_bug_03_a_parameter_may_have_a_columns_name() -> None:
     )
     (column,) = declared_columns(table)
     assert (column.name, column.comment) == ("id", "The key.")
-
-
-def test_of_two_columns_for_one_attribute_the_first_counts(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    table = glue_table({"a": "int", "b": "string"}, columnMapping="a=X,b=X")
-    (column,) = declared_columns(table)
-    assert column.type == pa.int32()
-    assert "'X'" in caplog.text
-
-
-def test_a_parameter_that_names_no_column_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    declared_columns(glue_table({"a": "int"}, columnMapping="b=B"))
-    assert "columnMapping names 'b'" in caplog.text

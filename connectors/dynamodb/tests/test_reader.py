@@ -22,6 +22,7 @@ from athena_connectors.common.errors import (
     ThrottledError,
 )
 from athena_connectors.common.observability import SplitStats
+from athena_connectors.common.read_ahead import batches_of
 from athena_connectors.common.source_calls import Reply
 from athena_connectors.common.testing.dynamodb import TableIndex
 from athena_connectors.common.testing.dynamodb_faults import DynamoDbFault, dynamodb_proxy
@@ -38,7 +39,7 @@ from athena_connectors.dynamodb.client import Client
 from athena_connectors.dynamodb.conditions import Comparison
 from athena_connectors.dynamodb.parts import Segment, path_of
 from athena_connectors.dynamodb.pushdown import NativeScan
-from athena_connectors.dynamodb.reader import PartReader, batches_of
+from athena_connectors.dynamodb.reader import PartReader
 from athena_connectors.dynamodb.relation import Column, Relation
 from athena_connectors.dynamodb.settings import Settings
 
@@ -264,6 +265,18 @@ def test_keys_that_are_never_answered_end_the_read(
     with pytest.raises(ThrottledError, match="all 2 keys of a request unanswered"):
         _numbers(reading.batches(Lookup((_key(1), _key(2)))))
     assert len(proxy.requests("BatchGetItem")) == 4
+
+
+def test_cancelling_ends_the_pause_before_unanswered_keys_are_asked_for_again(
+    reading: Reading, proxy: DynamoDbProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_FIRST_PAUSE", 600)
+    monkeypatch.setattr(reader, "_LONGEST_PAUSE", 600)
+    proxy.process_at_most(0)
+    proxy.before("BatchGetItem", 1, threading.Timer(0.2, reading.client.cancel).start)
+    with pytest.raises(QueryStoppedError, match="was cancelled"):
+        _numbers(reading.batches(Lookup((_key(1), _key(2)))))
+    assert len(proxy.requests("BatchGetItem")) == 1
 
 
 def test_no_key_is_no_request(reading: Reading, proxy: DynamoDbProxy) -> None:

@@ -21,7 +21,7 @@ from athena_connectors.common.paging import Page, page_of_names
 from athena_connectors.common.protocol.messages import Identity, Split, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
     from athena_connectors.common.constraints import Conjunct, Constraints
@@ -263,6 +263,23 @@ class Connector(ABC):
             f"Connector {self.source_type} takes no native query.",
             hint="Query its tables instead of system.query.",
         )
+
+    def adopt_columns(
+        self, description: TableDescription, fields: Sequence[pa.Field[pa.DataType]]
+    ) -> TableDescription:
+        """Return a description that has columns as a request names them, if that can be.
+
+        Asked when a description that was just made lacks columns of a request, or has them
+        in other types: another instance told the engine of the table, before the table
+        changed or by another sample. Unchanged by default: a column that is lacking is
+        an error then, and the values of one of another type are cast.
+
+        Args:
+            description: As ``describe_table`` or ``describe_passthrough`` told it.
+            fields: The columns in engine types, in the source's spelling if they are there.
+        """
+        del fields
+        return description
 
     def infer_table(self, name: TableName) -> InferredTable:
         """Return what a fresh sample of a table shows, whatever is remembered or frozen.

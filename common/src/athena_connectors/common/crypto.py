@@ -104,7 +104,7 @@ class KmsKeys:
         return EncryptionKey(data_key, nonce)
 
     def _call(self, operation: str, method: Callable[..., Any], **parameters: Any) -> bytes:
-        from athena_connectors.common.aws import aws_errors, translate  # noqa: PLC0415
+        from athena_connectors.common.aws_errors import aws_errors, translate  # noqa: PLC0415
 
         try:
             plain: bytes = method(**parameters)["Plaintext"]

@@ -31,10 +31,10 @@ from athena_connectors.common.physical import (
 from athena_connectors.common.valueset import (
     AllOrNoneValueSet,
     Bound,
-    EquatableValueSet,
     Marker,
     Range,
     SortedRangeSet,
+    as_ranges,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def compile_domain(domain: ColumnDomain, column_type: pa.DataType) -> Test:
     if pa.types.is_nested(values.type) or pa.types.is_nested(column_type):
         return _keep_all
     _check_comparable(domain, column_type)
-    ranges = _as_ranges(values)
+    ranges = as_ranges(values)
     if ranges.is_all or ranges.is_none:
         return _by_nullness(all_values=ranges.is_all, null_allowed=ranges.null_allowed)
     test = _compile(ranges, column_type)
@@ -87,15 +87,6 @@ def _check_comparable(domain: ColumnDomain, column_type: pa.DataType) -> None:
             f"{domain.values.type}.",
             hint="Return the column in the type that the table declares.",
         )
-
-
-def _as_ranges(values: SortedRangeSet | EquatableValueSet) -> SortedRangeSet:
-    if isinstance(values, SortedRangeSet):
-        return values
-    points = SortedRangeSet.of_points(values.type, values.values, null_allowed=values.null_allowed)
-    if values.white_list:
-        return points
-    return SortedRangeSet(values.type, points.complement().ranges, values.null_allowed)
 
 
 # Nulls

@@ -48,7 +48,8 @@ def with_glue_connection(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _connection(name: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    from athena_connectors.common.aws import AwsClients, aws_errors, translate  # noqa: PLC0415
+    from athena_connectors.common.aws import AwsClients  # noqa: PLC0415
+    from athena_connectors.common.aws_errors import aws_errors, translate  # noqa: PLC0415
 
     endpoint = environ.get("GLUE_ENDPOINT")
     if endpoint:

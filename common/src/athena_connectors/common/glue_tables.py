@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.aws import AwsClients, aws_errors, translate
+from athena_connectors.common.aws import AwsClients
+from athena_connectors.common.aws_errors import aws_errors, translate
 from athena_connectors.common.endpoints import require_reachable
 from athena_connectors.common.errors import AccessDeniedError, NotFoundError, SourceError
 

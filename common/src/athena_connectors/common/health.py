@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from athena_connectors.common.aws import aws_errors, error_code, translate
+from athena_connectors.common.aws_errors import aws_errors, error_code, translate
 from athena_connectors.common.clock import AwsClock
 from athena_connectors.common.config import SpillSettings, load_settings
 from athena_connectors.common.crypto import KmsKeys

@@ -7,7 +7,8 @@ What a place becomes, by the kinds of values seen there:
 | one kind, with or without NULL | that kind's type |
 | only NULL | varchar |
 | lists, sets | array of what all elements together become; of varchar without any element |
-| structures | row of all fields seen, each by itself; varchar (JSON) without any field |
+| structures | row of all fields seen, each by itself; varchar (JSON) without any field, or \
+if one has no name |
 | structures that are like maps, or have too many fields | map of varchar to what all values \
 together become |
 | kinds of different rows of this table | varchar: texts as they are, all else as JSON |
@@ -33,7 +34,7 @@ from athena_connectors.common.observed import LISTS, NUMBERS, Kind, Numbers, Sam
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["InferencePolicy", "InferredColumn", "InferredTable", "infer_schema"]
+__all__ = ["InferencePolicy", "InferredColumn", "InferredTable", "infer_schema", "spellings"]
 
 MAP_MIN_FIELDS = 20
 MAP_MAX_SHARE = 0.25
@@ -124,7 +125,7 @@ def infer_schema(
     names = keys or {}
     others = {
         fold: [name for name in group if name not in names]
-        for fold, group in _by_fold(sample.attributes).items()
+        for fold, group in spellings(sample.attributes).items()
     }
     # Of keys that differ by case, the first has all other spellings.
     of_keys = [
@@ -139,8 +140,12 @@ def _name_of(column: InferredColumn) -> str:
     return column.name
 
 
-def _by_fold(places: Mapping[str, Tally]) -> dict[str, list[str]]:
-    """Return the spellings of each name, the most frequent first."""
+def spellings(places: Mapping[str, Tally]) -> dict[str, list[str]]:
+    """Return the spellings of each name by its lower case form, the most frequent first.
+
+    Args:
+        places: What was seen of each, by exact name.
+    """
     groups: dict[str, list[str]] = {}
     for name in sorted(places, key=lambda name: (-places[name].total, name)):
         groups.setdefault(name.lower(), []).append(name)
@@ -235,10 +240,12 @@ class _Resolver:
         if values is not None:
             self._note(path, f"a map, as {len(tally.fields)} fields were seen, few in each")
             return self._map(values, path)
+        if "" in tally.fields:
+            return self._text(path, "a field has no name")
         return pa.struct(
             [
                 (group[0], self._field(group, tally, path))
-                for group in sorted(_by_fold(tally.fields).values())
+                for group in sorted(spellings(tally.fields).values())
             ]
         )
 

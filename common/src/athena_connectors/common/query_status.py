@@ -77,7 +77,7 @@ class QueryStatusChecker:
 
     def _is_final(self) -> bool:
         """Ask once; true when there is nothing more to ask."""
-        from athena_connectors.common.aws import error_code  # noqa: PLC0415
+        from athena_connectors.common.aws_errors import error_code  # noqa: PLC0415
 
         try:
             reply = self._client_factory().get_query_execution(QueryExecutionId=self._query_id)

@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from athena_connectors.common.aws import aws_errors, translate
+from athena_connectors.common.aws_errors import aws_errors, translate
 from athena_connectors.common.errors import ConfigurationError
 from athena_connectors.common.inference import InferredColumn, InferredTable
 from athena_connectors.common.protocol.messages import TableName

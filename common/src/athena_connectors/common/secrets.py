@@ -122,7 +122,7 @@ class SecretResolver:
             self._cache.pop(name, None)
 
     def _fetch(self, name: str) -> str:
-        from athena_connectors.common.aws import aws_errors  # noqa: PLC0415
+        from athena_connectors.common.aws_errors import aws_errors  # noqa: PLC0415
 
         try:
             reply = self._client_factory().get_secret_value(SecretId=name)
@@ -138,7 +138,7 @@ class SecretResolver:
 
 
 def _unreadable(name: str, cause: Exception) -> ConnectorError:
-    from athena_connectors.common.aws import error_code, translate  # noqa: PLC0415
+    from athena_connectors.common.aws_errors import error_code, translate  # noqa: PLC0415
 
     code = error_code(cause)
     error = translate(cause, action="secretsmanager:GetSecretValue", resource=f"secret {name}")

@@ -10,6 +10,7 @@ from athena_connectors.common.connector import Scan
 from athena_connectors.common.deadline import ReadGuard, read_deadline
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
 from athena_connectors.common.findings import told
+from athena_connectors.common.memory import keep_freed_memory
 from athena_connectors.common.naming import exposed_names
 from athena_connectors.common.observability import SplitStats, log_split
 from athena_connectors.common.planning import plan_layout, plan_split_page
@@ -96,6 +97,7 @@ class Service:
         store: SpillStore | None,
         observer: Callable[[SplitReport], None] | None,
     ) -> None:
+        keep_freed_memory()
         self._root = connector
         self._environ = environ
         self._spill = load_settings(SpillSettings, environ)
@@ -186,18 +188,11 @@ class Service:
     def _source_health(self, catalog: str) -> Iterator[Finding]:
         yield from self._connector(catalog).health()
 
-    def _table(
-        self,
-        catalog: str,
-        name: m.TableName,
-        passthrough: Mapping[str, str],
-        *,
-        fresh: bool = False,
-    ) -> Table:
-        cache = self._caches.get(catalog)
-        if cache is None:
-            cache = self._caches[catalog] = TableCache(self._connector(catalog))
-        return cache.table(name, passthrough, fresh=fresh)
+    def _tables(self, catalog: str) -> TableCache:
+        connector = self._connector(catalog)
+        if catalog not in self._caches:
+            self._caches[catalog] = TableCache(connector)
+        return self._caches[catalog]
 
     def _ping(self, request: m.PingRequest) -> m.PingResponse:
         return m.PingResponse(
@@ -229,11 +224,8 @@ class Service:
         return m.ListTablesResponse(tables, request.catalogName, page.next_token)
 
     def _get_table(self, request: m.GetTableRequest) -> m.GetTableResponse:
-        table = self._table(
-            request.catalogName,
-            request.tableName,
-            request.queryPassthroughArguments,
-            fresh=True,
+        table = self._tables(request.catalogName).table(
+            request.tableName, request.queryPassthroughArguments, fresh=True
         )
         return m.GetTableResponse(
             catalogName=request.catalogName,
@@ -245,13 +237,15 @@ class Service:
     def _get_table_layout(
         self, request: m.GetTableLayoutRequest, remaining_ms: int | None
     ) -> m.GetTableLayoutResponse:
-        table = self._table(request.catalogName, request.tableName, request.constraints.passthrough)
+        table = self._tables(request.catalogName).table_for(
+            request.tableName, request.constraints, request.schema
+        )
         scan = self._scan(request, table, schema=request.schema, deadline=_deadline(remaining_ms))
         partitions = plan_layout(self._connector(request.catalogName), scan, table)
         return m.GetTableLayoutResponse(request.catalogName, request.tableName, partitions)
 
     def _get_splits(self, request: m.GetSplitsRequest) -> m.GetSplitsResponse:
-        table = self._table(request.catalogName, request.tableName, request.constraints.passthrough)
+        table = self._tables(request.catalogName).table_for(request.tableName, request.constraints)
         scan = self._scan(request, table, schema=table.exposed)
         if self._spill.spill_bucket:
             self._store().check(self._spill.spill_bucket)
@@ -317,7 +311,9 @@ class Service:
         )
 
     def _read_scan(self, request: m.ReadRecordsRequest, *, deadline: float | None) -> Scan:
-        table = self._table(request.catalogName, request.tableName, request.constraints.passthrough)
+        table = self._tables(request.catalogName).table_for(
+            request.tableName, request.constraints, request.schema
+        )
         return self._scan(
             request, table, schema=request.schema, deadline=deadline, split=request.split
         )

@@ -7,11 +7,11 @@ several times as long as everything else.
 from __future__ import annotations
 
 import threading
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.aws import aws_errors
+from athena_connectors.common.aws_errors import aws_errors
+from athena_connectors.common.errors import QueryStoppedError
 from athena_connectors.common.rate_limits import TokenBucket
 from athena_connectors.common.throttling import ThrottlingInvoker
 
@@ -202,6 +202,15 @@ class SourceCalls:
         if bucket is not None:
             bucket.charge(cost)
 
+    def pause(self, seconds: float, *, pace: str = "") -> None:
+        """Wait between two calls of a pace.
+
+        Raises:
+            QueryStoppedError: ``cancel`` was called, which ends the waiting at once.
+        """
+        if self.cancelled.wait(seconds):
+            raise QueryStoppedError(f"The call of {self._source(pace)} was cancelled.")
+
     def cancel(self) -> None:
         """End all waiting and let every call that comes until ``release`` fail.
 
@@ -271,9 +280,8 @@ class _Bodies(threading.local):
     def watch(self, sdk: Any) -> None:
         """Look at all that a client receives."""
         service = sdk.meta.service_model
-        event = f"before-parse.{service.service_id.hyphenize()}"
-        sdk.meta.events.register(event, _refuse_half)
         if service.resolved_protocol == "json":
+            event = f"before-parse.{service.service_id.hyphenize()}"
             sdk.meta.events.register(event, self._take)
 
     def _take(
@@ -286,21 +294,6 @@ class _Bodies(threading.local):
         if self.is_wanted and response_dict["status_code"] == _OK:
             customized_response_dict[_BODY] = response_dict["body"]
             response_dict["body"] = b"{}"
-
-
-def _refuse_half(response_dict: dict[str, Any], **_: Any) -> None:
-    """Refuse an answer that is not whole, which botocore would take as it is.
-
-    Raises:
-        IncompleteReadError: Its size or its checksum is not the one that it says it has.
-    """
-    from botocore.exceptions import IncompleteReadError  # noqa: PLC0415
-
-    body, headers = response_dict["body"], response_dict["headers"]
-    size = int(headers.get("Content-Length", len(body)))
-    checksum = headers.get("x-amz-crc32")
-    if size != len(body) or (checksum is not None and int(checksum) != zlib.crc32(body)):
-        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=size)
 
 
 def is_unreached(error: Exception) -> bool:

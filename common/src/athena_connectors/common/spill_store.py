@@ -73,7 +73,7 @@ class S3Store:
         self, location: S3SpillLocation, data: bytes | memoryview, *, headers: Mapping[str, str]
     ) -> None:
         """Write one object; see ``SpillStore``."""
-        from athena_connectors.common.aws import aws_errors, translate  # noqa: PLC0415
+        from athena_connectors.common.aws_errors import aws_errors, translate  # noqa: PLC0415
 
         client = self._s3()
         self._call.headers = headers
@@ -93,7 +93,7 @@ class S3Store:
         Source:
             Wire protocol, section 15.6.
         """
-        from athena_connectors.common.aws import aws_errors  # noqa: PLC0415
+        from athena_connectors.common.aws_errors import aws_errors  # noqa: PLC0415
 
         if bucket in self._checked:
             return
@@ -118,7 +118,7 @@ class S3Store:
 
 
 def _unusable(bucket: str, cause: Exception) -> ConnectorError:
-    from athena_connectors.common.aws import error_code, translate  # noqa: PLC0415
+    from athena_connectors.common.aws_errors import error_code, translate  # noqa: PLC0415
 
     if error_code(cause) in {"403", "404", "NoSuchBucket", "AccessDenied"} or _is_invalid(cause):
         return ConfigurationError(

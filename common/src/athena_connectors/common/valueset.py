@@ -43,6 +43,7 @@ __all__ = [
     "SortedRangeSet",
     "Value",
     "ValueSet",
+    "as_ranges",
     "has_order",
     "sort_key",
 ]
@@ -415,6 +416,19 @@ class AllOrNoneValueSet:
 
 ValueSet = SortedRangeSet | EquatableValueSet | AllOrNoneValueSet
 _Set = TypeVar("_Set", SortedRangeSet, EquatableValueSet, AllOrNoneValueSet)
+
+
+def as_ranges(values: SortedRangeSet | EquatableValueSet) -> SortedRangeSet:
+    """Return a set of values of a type with an order as ranges.
+
+    Raises:
+        InvalidRequestError: The type has no order.
+    """
+    if isinstance(values, SortedRangeSet):
+        return values
+    points = SortedRangeSet.of_points(values.type, values.values)
+    ranges = points.ranges if values.white_list else points.complement().ranges
+    return SortedRangeSet(values.type, ranges, values.null_allowed)
 
 
 # A cut is a place between values: before everything, before or after one value, after

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.aws import AwsClients, aws_errors, error_code, translate
+from athena_connectors.common.aws import AwsClients
+from athena_connectors.common.aws_errors import aws_errors, error_code, translate
 from athena_connectors.common.errors import AccessDeniedError, ConfigurationError, SourceError
 
 if TYPE_CHECKING:

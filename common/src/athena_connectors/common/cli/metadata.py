@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from athena_connectors.common.cli.output import aligned, say
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.engine import LocalEngine
 from athena_connectors.common.testing.engine_errors import UsageError
+from athena_connectors.common.type_text import type_text
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-__all__ = ["athena_type", "describe", "list_tables", "name_parts"]
+__all__ = ["describe", "list_tables", "name_parts"]
 
 
 def list_tables(options: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def describe(options: argparse.Namespace) -> int:
     rows = [("column", "type", "")]
     for field in reply.schema:
         partition = "partition column" if field.name in reply.partitionColumns else ""
-        rows.append((field.name, athena_type(field.type), partition))
+        rows.append((field.name, type_text(field.type), partition))
     say(aligned(rows))
     return 0
 
@@ -62,40 +62,3 @@ def _dotted(name: str) -> Iterator[str]:
         else:
             part, _, name = name.partition(".")
         yield part
-
-
-_NAMES: dict[pa.DataType, str] = {
-    pa.bool_(): "boolean",
-    pa.int8(): "tinyint",
-    pa.int16(): "smallint",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.float32(): "real",
-    pa.float64(): "double",
-    pa.string(): "varchar",
-    pa.binary(): "varbinary",
-    pa.date32(): "date",
-    pa.date64(): "timestamp(3)",
-}
-
-
-def athena_type(type_: pa.DataType) -> str:
-    """Return Athena's name of an engine type."""
-    if type_ in _NAMES:
-        return _NAMES[type_]
-    match type_:
-        case pa.Decimal128Type():
-            name = f"decimal({type_.precision},{type_.scale})"
-        case pa.TimestampType():
-            name = "timestamp(3) with time zone"
-        case pa.MapType():
-            name = f"map({athena_type(type_.key_type)}, {athena_type(type_.item_type)})"
-        case pa.ListType():
-            name = f"array({athena_type(type_.value_type)})"
-        case pa.StructType():
-            fields = (type_.field(place) for place in range(type_.num_fields))
-            parts = (f"{field.name} {athena_type(field.type)}" for field in fields)
-            name = f"row({', '.join(parts)})"
-        case _:
-            name = str(type_)
-    return name

@@ -68,7 +68,7 @@ class S3Reader:
         Raises:
             ConnectorError: It can't be read.
         """
-        from athena_connectors.common.aws import aws_errors, translate  # noqa: PLC0415
+        from athena_connectors.common.aws_errors import aws_errors, translate  # noqa: PLC0415
 
         client = self._clients.client("s3")
         try:

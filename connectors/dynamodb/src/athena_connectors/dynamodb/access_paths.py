@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from athena_connectors.dynamodb.settings import Settings
     from athena_connectors.dynamodb.source_table import Index
 
-__all__ = ["MAX_QUERIES", "Access", "best_access"]
+__all__ = ["MAX_QUERIES", "Access", "allowed_indexes", "best_access"]
 
 MAX_QUERIES = 10_000
 """Queries of one path; beyond, the path is not taken. A scan reads as much for 1.3 GB."""
@@ -69,7 +69,7 @@ def best_access(
     table = relation.table
     usable = [
         index
-        for index in _allowed(relation, settings)
+        for index in allowed_indexes(relation, settings)
         if relation.forced_index is not None
         or (_covers(index, needed) and _is_complete(index, relation, predicate))
     ]
@@ -95,7 +95,8 @@ def _attributes(columns: Iterable[Column]) -> frozenset[str] | None:
     return frozenset(name for column in chosen for name in (column.attribute, *column.others))
 
 
-def _allowed(relation: Relation, settings: Settings) -> list[Index]:
+def allowed_indexes(relation: Relation, settings: Settings) -> list[Index]:
+    """Return the table and its indexes, as far as settings and the query let them be read."""
     table = relation.table
     if relation.forced_index is not None:
         return [table.index(relation.forced_index) or table.base]

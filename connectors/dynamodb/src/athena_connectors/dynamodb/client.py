@@ -11,7 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from athena_connectors.common.aws import AssumedRole, AwsClients, aws_errors
+from athena_connectors.common.aws import AssumedRole, AwsClients
+from athena_connectors.common.aws_errors import aws_errors
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.source_calls import SourceCalls
 from athena_connectors.common.throttling import ThrottleSettings
@@ -151,6 +152,14 @@ class Client:
         return self._translated(
             self._calls.read, operation, request, table=table, deadline=last, cost=0
         )
+
+    def pause(self, table: str, seconds: float) -> None:
+        """Wait between two reads of a table.
+
+        Raises:
+            QueryStoppedError: ``cancel`` was called, which ends the waiting at once.
+        """
+        self._calls.pause(seconds, pace=table)
 
     def limit_rate(self, table: str, units_per_second: float | None) -> None:
         """Set what the reads of a table may use together, until it is set again.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from athena_connectors.dynamodb.settings import Settings
     from athena_connectors.dynamodb.source_table import Index, SourceTable
 
-__all__ = ["declared", "frozen", "held_by", "inferred", "needs_sample", "seen"]
+__all__ = ["adopted", "declared", "frozen", "held_by", "inferred", "needs_sample", "seen"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -134,6 +134,37 @@ def _spellings(sample: Sample, table: SourceTable) -> dict[str, list[str]]:
     for key in table.base.keys:
         found[key.name.lower()] = [key.name]
     return found
+
+
+def adopted(
+    columns: Iterable[Column], fields: Iterable[pa.Field[pa.DataType]], table: SourceTable
+) -> tuple[Column, ...]:
+    """Return columns with those among them, and in the types, that a request says there are.
+
+    One that is not there is that of an attribute of its name, which is looked for in any
+    case: in another sample it was seen.
+    """
+    wanted = {field.name: field.type for field in fields}
+    every = list(columns)
+    names = {column.name for column in every}
+    every += [
+        Column(name, type_, attribute=name, is_spelled=False)
+        for name, type_ in wanted.items()
+        if name not in names
+    ]
+    return tuple(
+        _readable(_of_type(column, wanted[column.name]), table) if column.name in wanted else column
+        for column in every
+    )
+
+
+def _of_type(column: Column, type_: pa.DataType) -> Column:
+    return replace(
+        column,
+        type=type_,
+        time=(column.time or TimeFormat()) if holds_times(type_) else None,
+        is_json=column.is_json and pa.types.is_string(type_),
+    )
 
 
 def held_by(columns: Iterable[Column], index: Index) -> tuple[Column, ...]:

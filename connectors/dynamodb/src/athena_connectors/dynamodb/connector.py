@@ -18,26 +18,28 @@ from athena_connectors.common.connector import Connector, Pushdown, TableDescrip
 from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.expressions import FUNCTIONS
 from athena_connectors.common.glue_tables import GlueCatalog
+from athena_connectors.common.read_ahead import batches_of
 from athena_connectors.common.schema_files import load_schemas
 from athena_connectors.dynamodb import splits
 from athena_connectors.dynamodb.access import TableScan
 from athena_connectors.dynamodb.budget import ReadBudget
 from athena_connectors.dynamodb.capacity import FEW_ROWS
 from athena_connectors.dynamodb.client import Client
+from athena_connectors.dynamodb.columns import adopted, held_by
 from athena_connectors.dynamodb.full_scans import check_full_scan
 from athena_connectors.dynamodb.metadata import Tables
 from athena_connectors.dynamodb.part_pushdown import plan_part
 from athena_connectors.dynamodb.parts import Segment, path_of
 from athena_connectors.dynamodb.passthrough import read_statement
 from athena_connectors.dynamodb.pushdown import NativeScan, plan
-from athena_connectors.dynamodb.reader import PartReader, batches_of
+from athena_connectors.dynamodb.reader import PartReader
 from athena_connectors.dynamodb.relation import Relation
 from athena_connectors.dynamodb.requests import native_text
 from athena_connectors.dynamodb.results import NativeQuery, describe_statement
 from athena_connectors.dynamodb.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from athena_connectors.common.connector import Scan
     from athena_connectors.common.findings import Finding
@@ -112,6 +114,26 @@ class DynamoDbConnector(Connector):
     def infer_table(self, name: TableName) -> InferredTable:
         """Return what a fresh sample of a table shows."""
         return self._tables.infer(name)
+
+    def adopt_columns(
+        self, description: TableDescription, fields: Sequence[pa.Field[pa.DataType]]
+    ) -> TableDescription:
+        """Take over columns that a sample of another instance may have shown."""
+        facts = description.facts
+        assert isinstance(facts, Relation | NativeQuery)
+        relation = facts.relation if isinstance(facts, NativeQuery) else facts
+        if not relation.is_inferred:
+            return description
+        columns = adopted(relation.columns, fields, relation.table)
+        if relation.forced_index is not None:
+            index = relation.table.index(relation.forced_index)
+            columns = held_by(columns, index or relation.table.base)
+        relation = replace(relation, columns=columns)
+        schema = pa.schema([(column.name, column.type) for column in columns])
+        schema = schema.with_metadata(description.schema.metadata)
+        if isinstance(facts, NativeQuery):
+            return replace(description, schema=schema, facts=replace(facts, relation=relation))
+        return replace(description, schema=schema, facts=relation)
 
     def describe_passthrough(self, arguments: Mapping[str, str]) -> TableDescription:
         """Describe the result of the PartiQL statement in ``QUERY``, by its first items.

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from athena_connectors.common.errors import UnsupportedTypeError
+from athena_connectors.common.document_types import read_type
 from athena_connectors.common.physical import compute
-from athena_connectors.common.types import engine_type
 from athena_connectors.dynamodb.attribute_json import as_base64, as_bytes
 from athena_connectors.dynamodb.numbers import are_numbers, plain_numbers, read_numbers
 from athena_connectors.dynamodb.relation import TimeFormat
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from athena_connectors.dynamodb.time_columns import Times
     from athena_connectors.dynamodb.values import Entries, Values
 
-__all__ = ["column_type", "convert", "has_other_keys"]
+__all__ = ["column_type", "convert"]
 
 _SCALARS = frozenset({"S", "N", "B", "BOOL"})
 _LISTS = frozenset({"L", "SS", "NS", "BS"})
@@ -37,23 +36,7 @@ def column_type(column: Column) -> pa.DataType:
     Raises:
         UnsupportedTypeError: It holds a map whose keys are no texts; names the column.
     """
-    type_ = engine_type(column.type)
-    if has_other_keys(type_):
-        raise UnsupportedTypeError(
-            f"Column {column.name!r} is {type_}, and DynamoDB's maps have texts as keys.",
-            hint="Declare it as map<string, ...>.",
-            column=column.name,
-        )
-    return type_
-
-
-def has_other_keys(type_: pa.DataType) -> bool:
-    """Return whether a type is or holds a map whose keys are no texts."""
-    if isinstance(type_, pa.MapType):
-        return not pa.types.is_string(type_.key_type) or has_other_keys(type_.item_type)
-    if isinstance(type_, pa.ListType):
-        return has_other_keys(type_.value_type)
-    return isinstance(type_, pa.StructType) and any(has_other_keys(field.type) for field in type_)
+    return read_type(column.name, column.type)
 
 
 def convert(values: Values, type_: pa.DataType, outcome: Outcome) -> pa.Array[Any]:

@@ -10,6 +10,7 @@ from athena_connectors.common.valueset import (
     EquatableValueSet,
     Range,
     SortedRangeSet,
+    as_ranges,
 )
 from athena_connectors.dynamodb.predicates import (
     NEVER,
@@ -50,7 +51,7 @@ def domain_predicate(
             return always(f"Values of type {values.type} are never compared.")
         some = not values.white_list
         return _by_nullness(subject, some=some, null_allowed=values.null_allowed)
-    ranges = _as_ranges(values)
+    ranges = as_ranges(values)
     if ranges.is_all or ranges.is_none:
         return _by_nullness(subject, some=ranges.is_all, null_allowed=ranges.null_allowed)
     if not same_type(ranges.type, subject.type):
@@ -68,14 +69,6 @@ def values_predicate(subject: Subject, values: SortedRangeSet, *, utf16: bool) -
     if values.ranges == (Range.all(),):
         return not_null(subject)
     return is_one_of(subject, stored(values, subject, utf16=utf16))
-
-
-def _as_ranges(values: SortedRangeSet | EquatableValueSet) -> SortedRangeSet:
-    if isinstance(values, SortedRangeSet):
-        return values
-    points = SortedRangeSet.of_points(values.type, values.values)
-    ranges = points.ranges if values.white_list else points.complement().ranges
-    return SortedRangeSet(values.type, ranges, values.null_allowed)
 
 
 def _by_nullness(subject: Subject, *, some: bool, null_allowed: bool) -> Predicate:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from athena_connectors.common.aws import error_code
-from athena_connectors.common.aws import translate as translate_aws
+from athena_connectors.common.aws_errors import error_code
+from athena_connectors.common.aws_errors import translate as translate_aws
 from athena_connectors.common.errors import (
     AccessDeniedError,
     InternalError,
@@ -50,7 +50,7 @@ def translate(error: Exception, *, operation: str, table: str) -> ConnectorError
     """Return the error to raise for an error of a DynamoDB client.
 
     Args:
-        error: One of ``common.aws.aws_errors()``.
+        error: One of ``common.aws_errors.aws_errors()``.
         operation: What was called: ``Scan``.
         table: The table, as the error's text shall name it; empty if it was about none.
     """
@@ -113,6 +113,7 @@ def _malformed(*, operation: str, table: str) -> ConnectorError:
 
 
 def _text(error: Exception) -> str:
+    """Return what an error says, its code if it says nothing."""
     response = getattr(error, "response", None) or {}
     text = str(response.get("Error", {}).get("Message", ""))
-    return text[:_MAX_MESSAGE_CHARACTERS].strip().rstrip(".")
+    return text[:_MAX_MESSAGE_CHARACTERS].strip().rstrip(".") or error_code(error)

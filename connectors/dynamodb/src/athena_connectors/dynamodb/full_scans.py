@@ -5,14 +5,14 @@ Pure: decided from what ``DescribeTable`` told. The text names the keys that wou
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from athena_connectors.common.errors import BudgetExceededError
+from athena_connectors.dynamodb.access_paths import allowed_indexes
 from athena_connectors.dynamodb.source_table import IndexKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from athena_connectors.dynamodb.relation import Relation
     from athena_connectors.dynamodb.settings import Settings
@@ -62,27 +62,13 @@ def check_full_scan(
 
 
 def _queried(relation: Relation, settings: Settings) -> list[Index]:
-    """Return the table and its indexes, as far as a query may choose them."""
-    table = relation.table
-    if relation.forced_index is not None:
-        return [
-            index for index in (table.base, *table.indexes) if index.name == relation.forced_index
-        ]
-    if settings.dynamodb_index_mode == "never" or settings.consistent_read:
-        return [table.base]
-    allowed, denied = settings.dynamodb_index_allow or ("*",), settings.dynamodb_index_deny
-    return [table.base] + [
+    """Return the table and its indexes, as far as a hash key may choose them."""
+    return [
         index
-        for index in table.indexes
-        if index.usable
-        and index.kind is IndexKind.GLOBAL  # a local one has the table's hash key
-        and _fits(index.name, allowed)
-        and not _fits(index.name, denied)
+        for index in allowed_indexes(relation, settings)
+        # A local one has the table's hash key.
+        if index.kind is not IndexKind.LOCAL or relation.forced_index is not None
     ]
-
-
-def _fits(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _keys(relation: Relation, indexes: Sequence[Index]) -> str:

@@ -25,16 +25,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from athena_connectors.common.errors import ConfigurationError, UnsupportedTypeError
-from athena_connectors.common.type_text import parse_type
-from athena_connectors.common.types import engine_type
-from athena_connectors.dynamodb.conversion import has_other_keys
+from athena_connectors.common.errors import ConfigurationError
+from athena_connectors.common.glue_columns import declared_fields, mapping
 from athena_connectors.dynamodb.relation import TimeFormat
 from athena_connectors.dynamodb.times import check_format
 from athena_connectors.dynamodb.types import holds_times
 
 if TYPE_CHECKING:
-    from athena_connectors.common.glue_tables import GlueColumn, GlueDatabase, GlueTable
+    from athena_connectors.common.glue_columns import GlueField
+    from athena_connectors.common.glue_tables import GlueDatabase, GlueTable
 
 __all__ = [
     "DeclaredColumn",
@@ -101,104 +100,31 @@ def declared_columns(table: GlueTable) -> tuple[DeclaredColumn, ...]:
     A type that can't be read becomes text, and so do times in a format that can't be; of
     columns for the same attribute the first counts. Warnings name the column.
     """
-    attributes = _mapping(table, "columnMapping")
-    formats = _mapping(table, "datetimeFormatMapping")
+    formats = mapping(table, "datetimeFormatMapping")
     zone = table.parameters.get("defaultTimeZone", "").strip() or _DEFAULT_ZONE
-    declared: dict[str, DeclaredColumn] = {}
-    for column in table.columns:
-        attribute = attributes.get(column.name.lower(), "")
-        name = attribute or column.name
-        if name in declared:
-            _LOGGER.warning("%s: a second column for attribute %r is left out.", table, name)
-            continue
-        type_ = _type(column, table)
-        time = TimeFormat(formats.get(column.name.lower(), ""), zone)
-        if holds_times(type_) and not _is_readable(time, column, table):
-            type_ = pa.string()
-        declared[name] = DeclaredColumn(
-            name=name,
-            type=type_,
-            is_mapped=bool(attribute),
-            time=time if holds_times(type_) else None,
-            comment=column.comment,
-        )
-    return tuple(declared.values())
+    return tuple(
+        _declared(field, TimeFormat(formats.get(field.column, ""), zone), table)
+        for field in declared_fields(table)
+    )
 
 
-def _is_readable(time: TimeFormat, column: GlueColumn, table: GlueTable) -> bool:
+def _declared(field: GlueField, time: TimeFormat, table: GlueTable) -> DeclaredColumn:
+    type_ = field.type
+    if holds_times(type_) and not _is_readable(time, field, table):
+        type_ = pa.string()
+    return DeclaredColumn(
+        name=field.name,
+        type=type_,
+        is_mapped=field.is_mapped,
+        time=time if holds_times(type_) else None,
+        comment=field.comment,
+    )
+
+
+def _is_readable(time: TimeFormat, field: GlueField, table: GlueTable) -> bool:
     try:
         check_format(time)
     except ConfigurationError as error:
-        _LOGGER.warning("%s: column %r is shown as text. %s", table, column.name, error)
+        _LOGGER.warning("%s: column %r is shown as text. %s", table, field.column, error)
         return False
     return True
-
-
-def _mapping(table: GlueTable, parameter: str) -> dict[str, str]:
-    """Read a parameter such as ``id=Id, city=City``; keys fold to lower case as columns do.
-
-    What has no ``=`` belongs to the value before it, so that a format may hold commas.
-    """
-    pairs: dict[str, str] = {}
-    key = ""
-    for part in table.parameters.get(parameter, "").split(","):
-        name, sign, value = part.partition("=")
-        if sign:
-            key = name.strip().lower()
-            pairs[key] = value
-        elif key and part.strip():
-            pairs[key] += f",{part}"
-    known = {column.name.lower() for column in table.columns}
-    for name in pairs.keys() - known:
-        _LOGGER.warning("%s: parameter %s names %r, which is no column.", table, parameter, name)
-    return {name: value.strip() for name, value in pairs.items() if value.strip()}
-
-
-# Types
-
-
-def _type(column: GlueColumn, table: GlueTable) -> pa.DataType:
-    parsed = parse_type(column.type)
-    found = None if parsed is None else _readable(parsed)
-    try:
-        if parsed is not None and found is not None:
-            engine_type(found)
-            if has_other_keys(parsed):
-                _LOGGER.warning(
-                    "%s: column %r has type %r, but the names in DynamoDB's maps are texts; they"
-                    " are shown as such.",
-                    table,
-                    column.name,
-                    column.type,
-                )
-            return found
-    except UnsupportedTypeError:
-        pass
-    _LOGGER.warning(
-        "%s: column %r has type %r, which can't be read; it is shown as text, what is not text"
-        " as JSON.",
-        table,
-        column.name,
-        column.type,
-    )
-    return pa.string()
-
-
-def _readable(type_: pa.DataType, *, nested: bool = False) -> pa.DataType:
-    """Return a type with text as the keys of maps, and no zones inside of other types.
-
-    DynamoDB's keys are texts, and the engine is not known to take zoned times inside of others.
-    """
-    match type_:
-        case pa.MapType():
-            return pa.map_(pa.string(), _readable(type_.item_type, nested=True))
-        case pa.ListType():
-            return pa.list_(_readable(type_.value_type, nested=True))
-        case pa.StructType():
-            return pa.struct(
-                [field.with_type(_readable(field.type, nested=True)) for field in type_.fields]
-            )
-        case pa.TimestampType() if nested:
-            return pa.timestamp("ms")
-        case _:
-            return type_

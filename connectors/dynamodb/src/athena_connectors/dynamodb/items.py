@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from athena_connectors.common.texts import text_array
 from athena_connectors.dynamodb.access import AttributeValue
 from athena_connectors.dynamodb.attribute_json import json_text, map_text, sorted_set
 from athena_connectors.dynamodb.conversion import convert
@@ -114,7 +115,7 @@ class ItemValues:
             return pa.array(column, pa.bool_())
         if tag == "B" and any(isinstance(value, bytes) for value in column):
             return pa.array(column, pa.binary())
-        return _texts(column)
+        return text_array(column)
 
     def elements(self, tag: str) -> Elements:
         """Return all elements of lists or sets."""
@@ -142,7 +143,7 @@ class ItemValues:
         values = [value[key] for value, names in zip(maps, keys, strict=True) for key in names]
         return Entries(
             _offsets(keys),
-            _texts(list(chain.from_iterable(keys))),
+            text_array(list(chain.from_iterable(keys))),
             ItemValues.of(values, self._findings),
         )
 
@@ -155,7 +156,7 @@ class ItemValues:
         if tag not in MEMBER_TAGS:
             self._findings.needs_items = True
         column = self._columns[tag]
-        return _texts([None if value is None else json_text({tag: value}) for value in column])
+        return text_array([None if value is None else json_text({tag: value}) for value in column])
 
 
 def _names_in(maps: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -208,17 +209,6 @@ def _offsets(lists: Sequence[Sequence[Any]]) -> pa.Array[Any]:
     return pa.array([0, *accumulate(map(len, lists))], pa.int32())
 
 
-def _texts(values: Sequence[str | None]) -> pa.Array[Any]:
-    try:
-        return pa.array(values, pa.string())
-    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 has nothing for
-        return pa.array([value and _repaired(value) for value in values], pa.string())
-
-
-def _repaired(text: str) -> str:
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
 def set_elements(tag: str, column: Sequence[Sequence[Any] | None], findings: Findings) -> Elements:
     """Return the members of sets, sorted within each.
 
@@ -269,7 +259,7 @@ def read_column(
     values = _attribute_values(items, column)
     if column.is_json:
         findings.needs_items = True
-        return _texts(
+        return text_array(
             [None if value is None or value == _NULL else json_text(value) for value in values]
         )
     return convert(ItemValues.of(values, findings), type_, outcome)
@@ -291,4 +281,4 @@ class OtherAttributes:
         """Return a JSON object of each item's other attributes; NULL if it has none."""
         other = {name for name in items.names - self._names if name.lower() not in self._folded}
         rests = ({name: item[name] for name in item if name in other} for item in items.rows)
-        return _texts([map_text(rest) if rest else None for rest in rests])
+        return text_array([map_text(rest) if rest else None for rest in rests])

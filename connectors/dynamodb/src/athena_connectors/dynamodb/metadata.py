@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from athena_connectors.common.aws import AwsClients
 from athena_connectors.common.connector import TableDescription
 from athena_connectors.common.errors import (
@@ -19,9 +19,10 @@ from athena_connectors.common.errors import (
     ConfigurationError,
     InvalidRequestError,
 )
+from athena_connectors.common.frozen_tables import FrozenTables
+from athena_connectors.common.glue_columns import commented_schema
 from athena_connectors.common.glue_tables import GlueCatalog
 from athena_connectors.common.inference import InferredTable
-from athena_connectors.common.naming import exposed_names
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.remembered import Remembered
 from athena_connectors.common.schema_files import load_schemas
@@ -75,9 +76,8 @@ class Tables:
         self._client = client
         self._settings = settings
         self._directory = Directory(client, settings, glue, clock=clock)
-        self._load_frozen = load_frozen
         seconds = settings.schema_cache_ttl_s
-        self._files: Remembered[Mapping[TableName, InferredTable]] = Remembered(seconds, clock)
+        self._frozen = FrozenTables(load_frozen, seconds=seconds, clock=clock)
         self._samples: Remembered[Sample] = Remembered(seconds, clock)
 
     @classmethod
@@ -137,8 +137,10 @@ class Tables:
         base, index_name = split_index(name.table)
         found = self._directory.find(name.schema, base)
         declared = () if found.glue is None else declared_columns(found.glue)
-        columns = self._columns(TableName(name.schema, base), found, declared)
-        relation = Relation(found.source, columns)
+        table = TableName(name.schema, base)
+        columns = self._columns(table, found, declared)
+        is_inferred = found.glue is None and self._frozen.find(table) is None
+        relation = Relation(found.source, columns, is_inferred=is_inferred)
         if index_name is not None:
             index = found.index(index_name)
             if self._settings.consistent_read and index.kind is IndexKind.GLOBAL:
@@ -150,14 +152,14 @@ class Tables:
                     setting="consistent_read",
                 )
             held = columns_of.held_by(relation.columns, index)
-            relation = Relation(found.source, held, forced_index=index.name)
+            relation = replace(relation, columns=held, forced_index=index.name)
         return _description(relation, declared)
 
     def _columns(
         self, name: TableName, found: FoundTable, declared: Sequence[DeclaredColumn]
     ) -> tuple[Column, ...]:
         table, settings = found.source, self._settings
-        frozen = self._frozen(name)
+        frozen = self._frozen.find(name)
         if frozen is not None:
             return columns_of.frozen(frozen.columns, table, settings)
         if found.glue is None:
@@ -167,12 +169,6 @@ class Tables:
         else:
             sample = empty_sample(settings)
         return columns_of.declared(declared, sample, table, settings)
-
-    def _frozen(self, name: TableName) -> InferredTable | None:
-        tables = self._files.get(None)
-        if tables is None:
-            tables = self._files.keep(None, self._load_frozen())
-        return tables.get(name)
 
     def _sample(self, table: SourceTable, *, needed: bool) -> Sample:
         """Return a sample, also an old one; an empty one where nothing may be read.
@@ -227,13 +223,8 @@ class Tables:
 
 
 def _description(relation: Relation, declared: Sequence[DeclaredColumn]) -> TableDescription:
-    """Return a description, in whose metadata Athena finds what Glue says of columns."""
-    columns = relation.columns
-    comments = {column.name.lower(): column.comment for column in declared if column.comment}
-    metadata: dict[bytes | str, bytes | str] = {
-        name: comments[name]
-        for name in exposed_names([column.name for column in columns])
-        if name in comments
-    }
-    schema = pa.schema([(column.name, column.type) for column in columns], metadata=metadata)
+    schema = commented_schema(
+        [(column.name, column.type) for column in relation.columns],
+        [(column.name, column.comment) for column in declared],
+    )
     return TableDescription(schema, facts=relation)

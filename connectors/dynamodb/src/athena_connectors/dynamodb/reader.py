@@ -1,19 +1,18 @@
 """The pages of one split as record batches, one request after the other.
 
 Memory is bounded by a few pages of 1 MB, those of keys by 16 MB, whatever is read. An iterator
-ends normally only after the page that DynamoDB says is the last one. The next page is asked
-for while the one before is used, unless a limit may end the read before.
+ends normally only after the page that DynamoDB says is the last one.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from athena_connectors.common.errors import SourceError, ThrottledError
 from athena_connectors.common.observability import SplitStats
-from athena_connectors.common.streaming import iterate_in_thread
+from athena_connectors.common.read_ahead import ReadPage
 from athena_connectors.dynamodb.access import Lookup, Queries
 from athena_connectors.dynamodb.pages import PageDecoder
 from athena_connectors.dynamodb.requests import (
@@ -25,9 +24,8 @@ from athena_connectors.dynamodb.requests import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    import pyarrow as pa
     from athena_connectors.dynamodb.access import AttributeValue
     from athena_connectors.dynamodb.budget import ReadBudget
     from athena_connectors.dynamodb.client import Client, Operation
@@ -37,52 +35,12 @@ if TYPE_CHECKING:
     from athena_connectors.dynamodb.relation import Column, Relation
     from athena_connectors.dynamodb.settings import Settings
 
-__all__ = ["PartReader", "ReadPage", "batches_of"]
+__all__ = ["PartReader"]
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _MAX_PAUSES = 60
 """Pauses in a row after which keys that DynamoDB leaves unanswered end the read: a minute."""
-
-
-class ReadPage(NamedTuple):
-    """A page and what it cost."""
-
-    page: Page
-    cost: SplitStats
-
-
-def batches_of(
-    chunks: Callable[[], Generator[ReadPage]],
-    *,
-    stats: SplitStats,
-    ahead: bool,
-    cancel: Callable[[], None],
-) -> Generator[pa.RecordBatch]:
-    """Yield the rows of pages that are read meanwhile.
-
-    Args:
-        chunks: Reads the pages, as ``PartReader`` does.
-        stats: Receives what they cost.
-        ahead: Whether the next page is read, by a thread, before this one is used.
-        cancel: Ends a request that the thread waits for, when the iterator is closed early.
-
-    Yields:
-        Batches of one row or more.
-    """
-
-    def produce(emit: Callable[[ReadPage], None]) -> None:
-        for chunk in chunks():
-            emit(chunk)
-
-    pages = iterate_in_thread(produce, capacity=1, on_cancel=cancel) if ahead else chunks()
-    try:
-        for page, cost in pages:
-            stats.add(cost)
-            if page.batch.num_rows:
-                yield page.batch
-    finally:
-        pages.close()
 
 
 @dataclass(slots=True)
@@ -149,9 +107,9 @@ class PartReader:
         token = None
         while True:
             asked = request if token is None else {**request, "NextToken": token}
-            chunk = source.read("ExecuteStatement", asked)
-            yield chunk
-            before, token = token, chunk.page.next_token
+            page = source.read("ExecuteStatement", asked)
+            yield source.told(page)
+            before, token = token, page.next_token
             if token is None:
                 return
             if token == before:
@@ -192,9 +150,9 @@ class _Source:
                 asked["Limit"] = limit
             if start is not None:
                 asked["ExclusiveStartKey"] = start
-            chunk = self.read(operation, asked)
-            yield chunk
-            before, start = start, chunk.page.last_key
+            page = self.read(operation, asked)
+            yield self.told(page)
+            before, start = start, page.last_key
             if start is None:
                 return
             if start == before:
@@ -209,9 +167,9 @@ class _Source:
         while waiting:
             asked, waiting = waiting[:MAX_BATCH], waiting[MAX_BATCH:]
             request = lookup_request(table, asked, self._columns, self._settings)
-            chunk = self.read("BatchGetItem", request)
-            yield chunk
-            left = _left(chunk.page, names)
+            page = self.read("BatchGetItem", request)
+            yield self.told(page)
+            left = _left(page, names)
             waiting = left + waiting
             pauses = pauses + 1 if len(left) == len(asked) else 0
             if pauses > _MAX_PAUSES:
@@ -222,9 +180,10 @@ class _Source:
                     table=self._name,
                 )
             if left:
-                time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**pauses))
+                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**pauses)
+                self._client.pause(self._name, pause)
 
-    def read(self, operation: Operation, request: Mapping[str, Any]) -> ReadPage:
+    def read(self, operation: Operation, request: Mapping[str, Any]) -> Page:
         """Make one request, within the budget."""
         started = time.perf_counter()
         reply = self._client.read(operation, request, table=self._name, deadline=self._deadline)
@@ -235,7 +194,11 @@ class _Source:
         self._cost.source_units += page.read_units
         self._client.charge(self._name, page.read_units)
         self._budget.charge(page.read_units)
-        return ReadPage(page, self._cost.take())
+        return page
+
+    def told(self, page: Page) -> ReadPage:
+        """Return the rows of a page with what was spent since the one before."""
+        return ReadPage(page.batch, self._cost.take())
 
     def stuck(self) -> SourceError:
         """Return the error for a read that does not go on."""

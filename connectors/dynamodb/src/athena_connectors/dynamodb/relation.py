@@ -80,11 +80,14 @@ class Relation:
         columns: Its columns, in order.
         forced_index: The index to read, if the name of the table says so; the table itself
             for an empty one, ``None`` for whichever is best.
+        is_inferred: Whether the columns are those that some items showed, so that others may
+            exist; not if a person has declared or frozen them.
     """
 
     table: SourceTable
     columns: tuple[Column, ...]
     forced_index: str | None = None
+    is_inferred: bool = False
 
     def column(self, name: str) -> Column | None:
         """Return a column by its exact name."""

@@ -82,7 +82,8 @@ def describe_statement(
             sample.add(item)
         if sample.documents >= _ENOUGH_ITEMS or clock() >= until:
             break
-    return NativeQuery(statement, Relation(table, _columns(sample, statement, table, settings)))
+    columns = _columns(sample, statement, table, settings)
+    return NativeQuery(statement, Relation(table, columns, is_inferred=True))
 
 
 def _first_pages(

@@ -22,6 +22,7 @@ from athena_connectors.common.valueset import (
     Marker,
     Range,
     SortedRangeSet,
+    as_ranges,
 )
 from athena_connectors.jdbc_postgres.comparisons import (
     TEXTS,
@@ -158,15 +159,11 @@ def _is_white(values: ValueSet) -> bool:
 
 def _as_ranges(values: SortedRangeSet | EquatableValueSet) -> SortedRangeSet | None:
     """Return a set as ranges; ``None`` for one without values of a type without order."""
-    if isinstance(values, SortedRangeSet):
-        return values
-    if not has_order(values.type):
-        if values.values:
-            raise NotPushedError(f"Values of type {values.type} are never compared.")
-        return None
-    points = SortedRangeSet.of_points(values.type, values.values)
-    ranges = points.ranges if values.white_list else points.complement().ranges
-    return SortedRangeSet(values.type, ranges, values.null_allowed)
+    if isinstance(values, SortedRangeSet) or has_order(values.type):
+        return as_ranges(values)
+    if values.values:
+        raise NotPushedError(f"Values of type {values.type} are never compared.")
+    return None
 
 
 def _by_nullness(column: Column, *, some: bool, null_allowed: bool) -> str:

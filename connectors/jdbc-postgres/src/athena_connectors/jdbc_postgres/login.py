@@ -305,11 +305,8 @@ def _region(target: ConnectionString, host: str, environ: Mapping[str, str]) -> 
 
 def _iam_token(host: str, port: int, *, user: str, region: str, environ: Mapping[str, str]) -> str:
     """Return a password that opens a session within the next 15 minutes; signed here."""
-    from athena_connectors.common.aws import (  # noqa: PLC0415
-        AwsClients,
-        aws_errors,
-        translate,
-    )
+    from athena_connectors.common.aws import AwsClients  # noqa: PLC0415
+    from athena_connectors.common.aws_errors import aws_errors, translate  # noqa: PLC0415
 
     client = AwsClients({**environ, "AWS_REGION": region}).client("rds")
     try:

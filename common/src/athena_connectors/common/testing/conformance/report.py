@@ -9,10 +9,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.cli.metadata import athena_type
 from athena_connectors.common.connector import Exactness
 from athena_connectors.common.testing.conformance.predicates import PREDICATES
 from athena_connectors.common.testing.conformance.supports import BEHAVIOURS, Gap
+from athena_connectors.common.type_text import type_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -216,7 +216,7 @@ def _types(tables: Iterable[Expected], pushdowns: Pushdowns) -> Iterator[TypeRep
     found: dict[tuple[str, str], dict[str, set[str]]] = {}
     for table in tables:
         for field in table.schema:
-            key = _source(table, field.name), athena_type(field.type)
+            key = _source(table, field.name), type_text(field.type)
             kinds = found.setdefault(key, {})
             for each in pushdowns.predicates:
                 if each.probe.table is table and each.probe.column == field.name:
@@ -248,7 +248,7 @@ def _examples(predicates: Sequence[Pushed]) -> Iterator[PredicateReport]:
 
 def _column(pushed: Pushed) -> str:
     table, column = pushed.probe.table, pushed.probe.column
-    return _source(table, column) or athena_type(table.schema.field(column).type)
+    return _source(table, column) or type_text(table.schema.field(column).type)
 
 
 def _tuples(lists: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:

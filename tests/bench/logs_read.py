@@ -1,0 +1,286 @@
+"""How much less it costs to read log events than with boto3 and dictionaries.
+
+Events are those of ``large_group``, 10,000 a page, in one stream. Every reading is a fresh
+process, the methods take turns, ratios are taken within a round and their medians told.
+Before that, all have to return equal values. What counts is the processor's time of the
+client, all threads of it, because a read waits for CloudWatch Logs most of the time.
+
+``connector`` is the whole Lambda handler: requests decoded, pages read in one split, put into
+blocks, encrypted and uploaded to a local S3. The others only make record batches: ``python``
+is the connector's decoder without orjson, as for pages with half characters.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import resource
+import statistics
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from athena_connectors.common.constraints import Constraints
+from athena_connectors.common.observability import SplitStats
+from athena_connectors.common.protocol.messages import TableName
+from athena_connectors.common.testing.client import ProtocolClient, TableScan
+from athena_connectors.common.testing.transport import InProcess
+from athena_connectors.common.types import rows_without_columns
+
+from tests.bench.large_group import GROUP, PAGE_EVENTS, STREAM, large_group
+from tests.bench.object_sink import object_sink
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from athena_connectors.common.protocol.messages import S3SpillLocation
+
+__all__ = ["METHODS", "SCHEMA", "Method", "Place", "run", "table_of"]
+
+_ROUNDS = 3
+_KEYS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+}
+_END_MS = 2_000_000_000_000
+SCHEMA = pa.schema(
+    [
+        pa.field("log_stream", pa.string()),
+        pa.field("time", pa.int64()),
+        pa.field("message", pa.string()),
+    ]
+)
+"""What every method has to return: the columns of the Java connector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to read from, and what leads to the S3 that takes blocks, if one does."""
+
+    url: str
+    spill: Mapping[str, str] | None = None
+
+
+Method = Callable[[Place], Callable[[], Iterator[pa.RecordBatch]]]
+"""Imports and connects; the returned function reads."""
+
+
+def boto3_loop(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """Every page by boto3's client, its events as dictionaries, and a batch of these."""
+    import boto3  # noqa: PLC0415
+
+    client = boto3.client(
+        "logs",
+        endpoint_url=place.url,
+        region_name=_KEYS["AWS_REGION"],
+        aws_access_key_id=_KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=_KEYS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        request: dict[str, Any] = {
+            "logGroupName": GROUP,
+            "logStreamName": STREAM,
+            "startFromHead": True,
+            "startTime": 0,
+            "endTime": _END_MS,
+        }
+        while True:
+            page = client.get_log_events(**request)
+            rows = [
+                {"log_stream": STREAM, "time": event["timestamp"], "message": event["message"]}
+                for event in page["events"]
+            ]
+            yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+            token = page["nextForwardToken"]
+            if token == request.get("nextToken"):
+                return
+            request["nextToken"] = token
+
+    return batches
+
+
+def decoder(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """The connector's client, reader and decoder, without the handler around them."""
+    from athena_connectors.cloudwatch_logs.client import Client  # noqa: PLC0415
+    from athena_connectors.cloudwatch_logs.log_group import LogGroup, LogTable  # noqa: PLC0415
+    from athena_connectors.cloudwatch_logs.reader import EventReader  # noqa: PLC0415
+    from athena_connectors.cloudwatch_logs.selection import (  # noqa: PLC0415
+        Selection,
+        StreamSelector,
+        Window,
+    )
+    from athena_connectors.cloudwatch_logs.settings import Settings  # noqa: PLC0415
+    from athena_connectors.cloudwatch_logs.splits import SplitPlan  # noqa: PLC0415
+    from athena_connectors.common.read_ahead import batches_of  # noqa: PLC0415
+
+    settings = Settings(logs_endpoint=place.url)
+    client = Client(settings, _KEYS)
+    table = LogTable(LogGroup(GROUP), STREAM)
+    reader = EventReader(client, table, GROUP, SCHEMA.names, settings)
+    windows = (Window(0, _END_MS),)
+    selection = Selection(windows, StreamSelector((STREAM,)))
+    part = SplitPlan(windows, _END_MS)
+    client.call("DescribeLogGroups", {"limit": 1})  # connects
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        return batches_of(
+            lambda: reader.pages(selection, part),
+            stats=SplitStats(),
+            ahead=True,
+            cancel=client.cancel,
+        )
+
+    return batches
+
+
+def python(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """The same without orjson."""
+    from athena_connectors.cloudwatch_logs import pages  # noqa: PLC0415
+
+    pages._loaded = pages._loaded_leniently
+    return decoder(place)
+
+
+class _NoSpill:
+    """Gives nothing back: whoever spills here does not look at it again."""
+
+    def get(self, location: S3SpillLocation) -> bytes:
+        raise FileNotFoundError(location.key)
+
+
+def connector(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """The whole handler, from the request's bytes to the last uploaded block.
+
+    With a place to spill, the batches tell the number of rows and hold none: fetching what
+    was uploaded is the engine's work. Without one, the reply's own rows are returned.
+    """
+    from athena_connectors.cloudwatch_logs.app import handler  # noqa: PLC0415
+
+    settings = {**_KEYS, **(place.spill or {}), "logs_endpoint": place.url}
+    transport = InProcess(handler, settings=settings)
+    client = ProtocolClient("bench", transport, spill=_NoSpill())
+    table = TableName(GROUP, STREAM)
+    description = client.describe(table)
+    scan = TableScan(
+        table,
+        description.schema,
+        description.partitionColumns,
+        SCHEMA,
+        Constraints(),
+        query_id=str(uuid.uuid4()),
+    )
+    (split,) = client.splits(scan)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        if not place.spill:
+            yield from client.read(scan, split).batches
+            return
+        transport.send(client.read_event(scan, split))
+        report = transport.last_report()
+        assert report is not None
+        yield rows_without_columns(report.stats.rows_returned)
+
+    return batches
+
+
+METHODS: dict[str, Method] = {
+    "boto3": boto3_loop,
+    "decoder": decoder,
+    "python": python,
+    "connector": connector,
+}
+"""What is compared, by name; the first is the baseline. All are functions of a module."""
+
+
+def run(pages: int = 50, *, rounds: int = _ROUNDS) -> dict[str, Any]:
+    """Return for each method events per second of the processor and the ratio to the baseline.
+
+    Args:
+        pages: Size of the stream; 10 for a quick look.
+        rounds: Readings of each method.
+    """
+    with large_group(1) as url:
+        _require_equal_values(Place(url))
+    taken: dict[str, list[float]] = {method: [] for method in METHODS}
+    with large_group(pages) as url, object_sink() as spill:
+        for _ in range(rounds):
+            for name, seconds in taken.items():
+                rows, cpu_s = _measure(Place(url, spill), METHODS[name])
+                if rows != pages * PAGE_EVENTS:
+                    raise AssertionError(f"{name} returned {rows} of {pages * PAGE_EVENTS} events.")
+                seconds.append(cpu_s)
+    baseline = next(iter(taken.values()))
+    return {
+        name: {
+            "events_per_cpu_second": round(pages * PAGE_EVENTS / statistics.median(seconds)),
+            "cpu_ms_per_page": round(statistics.median(seconds) * 1000 / pages, 2),
+            "x_cpu": round(
+                statistics.median(base / own for own, base in zip(seconds, baseline, strict=True)),
+                2,
+            ),
+        }
+        for name, seconds in taken.items()
+    }
+
+
+def _require_equal_values(place: Place) -> None:
+    expected = pa.Table.from_batches(METHODS["boto3"](place)()).combine_chunks()
+    context = multiprocessing.get_context("spawn")
+    for name, method in METHODS.items():
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_send_table, args=(place, method, sender))
+        process.start()
+        sender.close()
+        table = receiver.recv()
+        process.join()
+        if not table.equals(expected):
+            raise AssertionError(f"{name} returns other values than the baseline.")
+
+
+def _send_table(place: Place, method: Method, sender: Connection) -> None:
+    sender.send(pa.Table.from_batches(method(place)()).combine_chunks())
+
+
+def _measure(place: Place, method: Method) -> tuple[int, float]:
+    """Return the rows of a reading and what it costs in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_read, args=(place, method, sender))
+    process.start()
+    sender.close()
+    rows, cpu_s = receiver.recv()
+    process.join()
+    return rows, cpu_s
+
+
+def _read(place: Place, method: Method, sender: Connection) -> None:
+    import pyarrow.compute  # noqa: PLC0415 - all methods need it
+    import pyarrow.json  # noqa: F401, PLC0415
+
+    batches = method(place)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    rows = sum(batch.num_rows for batch in batches())
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    sender.send((rows, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
+
+
+def table_of(results: dict[str, Any]) -> str:
+    """Return the results as a table for people."""
+    lines = [f"{'':12}{'events/CPU s':>14}{'ms/page':>10}{'x':>8}"]
+    lines += [
+        f"{method:12}{numbers['events_per_cpu_second']:14,}{numbers['cpu_ms_per_page']:10.2f}"
+        f"{numbers['x_cpu']:8.2f}"
+        for method, numbers in results.items()
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    outcome = run(*map(int, sys.argv[1:]))
+    print(json.dumps(outcome, indent=2))  # noqa: T201
+    print(table_of(outcome))  # noqa: T201
