@@ -47,13 +47,12 @@ _KEYS = {
     "AWS_SECRET_ACCESS_KEY": "bench",
 }
 _END_MS = 2_000_000_000_000
-SCHEMA = pa.schema(
-    [
-        pa.field("log_stream", pa.string()),
-        pa.field("time", pa.int64()),
-        pa.field("message", pa.string()),
-    ]
-)
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("log_stream", pa.string()),
+    ("time", pa.int64()),
+    ("message", pa.string()),
+]
+SCHEMA = pa.schema(_COLUMNS)
 """What every method has to return: the columns of the Java connector."""
 
 
