@@ -461,3 +461,59 @@ def test_bytes_and_time_are_counted() -> None:
     decoder(stats=stats).decode(told, "Scan")
     assert stats.bytes_read == len(told.body or b"")
     assert stats.conversion_seconds > 0
+
+
+_TAGGED: dict[str, Any] = {
+    "S": "x",
+    "N": "7.5",
+    "BOOL": True,
+    "B": "AAE=",
+    "NULL": True,
+    "L": [{"N": "1"}, {"NULL": True}],
+    "M": {"a": {"S": "é"}},
+    "SS": ["b", "a"],
+}
+"""A value of each type, as the body of a reply has it."""
+
+
+@pytest.mark.parametrize("type_", [pa.bool_(), _DECIMAL, pa.binary()])
+def test_bug_06_a_value_of_another_type_is_null_and_counted(type_: pa.DataType) -> None:
+    column = Column("c", type_, "c")
+    own = {pa.bool_(): "BOOL", _DECIMAL: "N", pa.binary(): "B"}[type_]
+    for tag, value in _TAGGED.items():
+        page = decoder([column]).decode(reply([{"c": {tag: value}}]), "Scan")
+        (shown,) = page.batch["c"].to_pylist()
+        assert (shown is None) is (tag != own), tag
+        assert sum(page.mismatches.values()) == (tag not in {own, "NULL"}), tag
+
+
+@pytest.mark.parametrize("number", ["2147483648", "-2147483649", "1E+30"])
+def test_bug_07_whole_numbers_never_wrap_around(number: str) -> None:
+    column = Column("c", pa.int32(), "c")
+    page = reply([{"c": {"N": number}}])
+    with pytest.raises(DataConversionError, match=r"\bc\b.*shop|shop.*\bc\b"):
+        decoder([column]).decode(page, "Scan")
+    lenient = decoder([column], on_number_overflow="null").decode(page, "Scan")
+    assert lenient.batch["c"].to_pylist() == [None]
+
+
+def test_bug_07_a_fraction_is_not_cut_off() -> None:
+    column = Column("c", pa.int32(), "c")
+    page = decoder([column]).decode(reply([{"c": {"N": "7.5"}}, {"c": {"N": "7.0"}}]), "Scan")
+    assert page.batch["c"].to_pylist() == [None, 7]
+
+
+def test_bug_08_text_shows_what_is_no_text_as_json() -> None:
+    shown = {
+        "S": "x",
+        "N": "7.5",
+        "BOOL": "true",
+        "B": "AAE=",
+        "NULL": None,
+        "L": "[1,null]",
+        "M": '{"a":"é"}',
+        "SS": '["a","b"]',
+    }
+    items = [{"note": {tag: value}} for tag, value in _TAGGED.items()]
+    page = decoder([text_column()]).decode(reply(items), "Scan")
+    assert page.batch["note"].to_pylist() == list(shown.values())
