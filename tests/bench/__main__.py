@@ -86,7 +86,10 @@ def _marks(results: dict[str, Any]) -> list[Mark]:
         Mark("dynamodb: CPU of boto3 to our dictionaries", by_items["x_cpu"], 5),
         Mark("dynamodb: peak, MB", scan["peak_mb"], 400, at_most=True),
         Mark("dynamodb: growth for four times the items", scan["growth"], 1.1, at_most=True),
-        Mark("logs: CPU of boto3 to ours", results["logs"]["connector"]["x_cpu"], 5),
+        Mark("logs to Arrow: CPU of boto3 to ours", results["logs"]["decoder"]["x_cpu"], 5),
+        Mark(
+            "logs: CPU of boto3 to ours, blocks uploaded", results["logs"]["connector"]["x_cpu"], 3
+        ),
         Mark("residual: speed to a Python loop", results["residual"]["ratio"], 25),
         Mark("spill: time to its three steps", uploads["overhead"], 2, at_most=True),
         Mark("spill: uploads beside reading", uploads["overlap"], 1.5),
