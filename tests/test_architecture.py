@@ -42,7 +42,15 @@ CONNECTORS = sorted(
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "values": (
         {
-            *("casting", "constraints", "document_types", "errors", "expressions", "inference"),
+            *(
+                "casting",
+                "comparisons",
+                "constraints",
+                "document_types",
+                "errors",
+                "expressions",
+                "inference",
+            ),
             *("json_text", "number_types", "observed", "ordering", "physical", "schema_drift"),
             *("texts", "timestamps", "type_text", "types", "valueset", "zone_names"),
         },

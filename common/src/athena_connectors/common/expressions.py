@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from athena_connectors.common.comparisons import COMPARISONS
 from athena_connectors.common.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "Expression",
     "Variable",
     "check_calls",
+    "is_deeper",
     "referenced_columns",
     "render",
     "walk",
@@ -110,17 +112,22 @@ def walk(expression: Expression) -> Iterator[Expression]:
             pending.extend(node.arguments)
 
 
+def is_deeper(expression: Expression, levels: int) -> bool:
+    """Return whether an expression has more than so many levels of calls."""
+    level = [expression]
+    for _ in range(levels):
+        level = [item for node in level if isinstance(node, Call) for item in node.arguments]
+        if not level:
+            return False
+    return True
+
+
 _UNARY = frozenset({"$not", "$is_null", "$negate"})
 _VARARG = frozenset({"$and", "$or", "$array"})
 _OPERATORS = {
+    **COMPARISONS,
     "$and": "AND",
     "$or": "OR",
-    "$equal": "=",
-    "$not_equal": "<>",
-    "$less_than": "<",
-    "$less_than_or_equal": "<=",
-    "$greater_than": ">",
-    "$greater_than_or_equal": ">=",
     "$is_distinct_from": "IS DISTINCT FROM",
     "$add": "+",
     "$subtract": "-",

@@ -23,6 +23,12 @@ from athena_connectors.cloudwatch_logs.reach import NEVER, Reach, all_true, alwa
 from athena_connectors.cloudwatch_logs.stream_names import StreamSet
 from athena_connectors.cloudwatch_logs.types import LOG_STREAM, MESSAGE
 from athena_connectors.cloudwatch_logs.windows import integers
+from athena_connectors.common.comparisons import (
+    COMPARISONS,
+    MIRRORED,
+    NEGATED,
+    compared_ranges,
+)
 from athena_connectors.common.errors import ConnectorError
 from athena_connectors.common.evaluation import Condition
 from athena_connectors.common.expressions import (
@@ -30,13 +36,14 @@ from athena_connectors.common.expressions import (
     Constant,
     Variable,
     check_calls,
+    is_deeper,
     referenced_columns,
 )
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.valueset import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from athena_connectors.common.expressions import Expression
     from athena_connectors.common.valueset import Value
@@ -47,31 +54,6 @@ _MAX_DEPTH = 100
 _DAY_MS = 86_400_000
 _WHOLE_FLOATS = 2**53
 """A double below it is next to no integer but those that are next to it exactly."""
-
-_NEGATED = {
-    "$equal": "$not_equal",
-    "$not_equal": "$equal",
-    "$less_than": "$greater_than_or_equal",
-    "$less_than_or_equal": "$greater_than",
-    "$greater_than": "$less_than_or_equal",
-    "$greater_than_or_equal": "$less_than",
-}
-_MIRRORED = {
-    "$equal": "$equal",
-    "$not_equal": "$not_equal",
-    "$less_than": "$greater_than",
-    "$less_than_or_equal": "$greater_than_or_equal",
-    "$greater_than": "$less_than",
-    "$greater_than_or_equal": "$less_than_or_equal",
-}
-_RANGES: dict[str, Callable[[Any], tuple[Range, ...]]] = {
-    "$equal": lambda value: (Range.equal(value),),
-    "$not_equal": lambda value: (Range.less_than(value), Range.greater_than(value)),
-    "$less_than": lambda value: (Range.less_than(value),),
-    "$less_than_or_equal": lambda value: (Range.at_most(value),),
-    "$greater_than": lambda value: (Range.greater_than(value),),
-    "$greater_than_or_equal": lambda value: (Range.at_least(value),),
-}
 
 _DEEP = f"The expression is nested more than {_MAX_DEPTH} levels deep."
 _COMPUTED = "What is calculated is evaluated here."
@@ -91,19 +73,10 @@ def expression_reach(expression: Expression, known: Mapping[str, str]) -> Reach:
     Raises:
         InvalidRequestError: A function is unknown or has a wrong number of arguments.
     """
-    if _is_deep(expression):
+    if is_deeper(expression, _MAX_DEPTH):
         return always(_DEEP)
     check_calls(expression)
     return _Compiler(known).compile(expression, wanted=True)
-
-
-def _is_deep(expression: Expression) -> bool:
-    level = [expression]
-    for _ in range(_MAX_DEPTH):
-        level = [item for node in level if isinstance(node, Call) for item in node.arguments]
-        if not level:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +122,25 @@ def _test(call: Call, *, wanted: bool) -> Reach:
             return _listed(operand, array, wanted=wanted)
         case "$like_pattern", (Variable(column=column), Constant(values=(pattern,))):
             return _like(column, pattern, wanted=wanted)
-        case function, (left, right) if function in _NEGATED:
-            return _compared(function, left, right, wanted=wanted)
+        case function, (left, right) if function in COMPARISONS:
+            return _compared(COMPARISONS[function], left, right, wanted=wanted)
         case _:
             return always(_COMPUTED)
 
 
-def _compared(function: str, left: Expression, right: Expression, *, wanted: bool) -> Reach:
+def _compared(operator: str, left: Expression, right: Expression, *, wanted: bool) -> Reach:
     if isinstance(left, Constant):
-        function, left, right = _MIRRORED[function], right, left
+        operator, left, right = MIRRORED[operator], right, left
     if not isinstance(right, Constant) or len(right.values) != 1:
         return always(_COMPUTED)
-    function = function if wanted else _NEGATED[function]
+    operator = operator if wanted else NEGATED[operator]
     (value,) = right.values
     if value is None:
         return NEVER
     number = _comparable(left, value, right.type)
-    return always(_COMPUTED) if number is None else _in_ranges(left, _RANGES[function](number))
+    if number is None:
+        return always(_COMPUTED)
+    return _in_ranges(left, compared_ranges(operator, number))
 
 
 def _distinct(left: Expression, right: Expression, *, wanted: bool) -> Reach:
@@ -175,7 +150,7 @@ def _distinct(left: Expression, right: Expression, *, wanted: bool) -> Reach:
         case Variable(column=column), Constant(values=(None,)):
             return nullness(column, some=wanted, null_allowed=not wanted)
         case Variable(column=column), Constant(values=(_,)):
-            unequal = _compared("$equal", left, right, wanted=not wanted)
+            unequal = _compared("=", left, right, wanted=not wanted)
             if not wanted:
                 return unequal
             return any_true([unequal, nullness(column, some=False, null_allowed=True)])
@@ -270,7 +245,7 @@ def _like(column: str, pattern: object, *, wanted: bool) -> Reach:
         return always(_COMPUTED)
     prefix, *others = like_pieces(pattern)
     if not others:
-        ranges = _RANGES["$equal" if wanted else "$not_equal"](pattern)
+        ranges = compared_ranges("=" if wanted else "<>", pattern)
         return ranges_reach(column, ranges, null_allowed=False)
     if not wanted:
         return _unlike(column)

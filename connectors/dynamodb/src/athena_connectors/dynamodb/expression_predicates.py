@@ -12,7 +12,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from athena_connectors.common.expressions import Call, Constant, Variable, check_calls
+from athena_connectors.common.comparisons import (
+    COMPARISONS,
+    MIRRORED,
+    NEGATED,
+    compared_ranges,
+)
+from athena_connectors.common.expressions import (
+    Call,
+    Constant,
+    Variable,
+    check_calls,
+    is_deeper,
+)
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.valueset import Bound, Marker, Range, SortedRangeSet
 from athena_connectors.dynamodb.domain_predicates import values_predicate
@@ -31,7 +43,7 @@ from athena_connectors.dynamodb.storage import find_subject
 from athena_connectors.dynamodb.stored_numbers import REALS, float_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from athena_connectors.common.expressions import Expression
     from athena_connectors.common.valueset import Value
@@ -44,24 +56,6 @@ __all__ = ["expression_predicate"]
 _MAX_DEPTH = 100
 _EXACT_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _NUMBERS = _EXACT_NUMBERS | {Kind.FLOAT}
-
-_OPERATORS = {
-    "$equal": "=",
-    "$not_equal": "<>",
-    "$less_than": "<",
-    "$less_than_or_equal": "<=",
-    "$greater_than": ">",
-    "$greater_than_or_equal": ">=",
-}
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_NEGATED = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-_RANGES: dict[str, Callable[[Any], Range]] = {
-    "=": Range.equal,
-    "<": Range.less_than,
-    "<=": Range.at_most,
-    ">": Range.greater_than,
-    ">=": Range.at_least,
-}
 
 _DEEP = f"The expression is nested more than {_MAX_DEPTH} levels deep."
 _COMPUTED = "What is calculated is evaluated here."
@@ -78,19 +72,10 @@ def expression_predicate(
     Raises:
         InvalidRequestError: A function is unknown or has a wrong number of arguments.
     """
-    if _is_deep(expression):
+    if is_deeper(expression, _MAX_DEPTH):
         return always(_DEEP)
     check_calls(expression)
     return _Compiler(relation, settings).compile(expression, wanted=True)
-
-
-def _is_deep(expression: Expression) -> bool:
-    level = [expression]
-    for _ in range(_MAX_DEPTH):
-        level = [item for node in level if isinstance(node, Call) for item in node.arguments]
-        if not level:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +111,8 @@ class _Compiler:
                 return self._in(left, right, wanted=wanted)
             case "$like_pattern", Variable():
                 return self._like(left, right, wanted=wanted)
-            case function, _ if function in _OPERATORS:
-                return self._comparison(_OPERATORS[function], left, right, wanted=wanted)
+            case function, _ if function in COMPARISONS:
+                return self._comparison(COMPARISONS[function], left, right, wanted=wanted)
             case _:
                 return always(_COMPUTED)
 
@@ -144,7 +129,7 @@ class _Compiler:
         self, operator: str, left: Expression, right: Expression, *, wanted: bool
     ) -> Predicate:
         if isinstance(left, Constant):
-            operator, left, right = _MIRRORED[operator], right, left
+            operator, left, right = MIRRORED[operator], right, left
         match left, right:
             case Variable(), Variable():
                 sides = (self._null_test(side, is_wanted=False) for side in (left, right))
@@ -214,7 +199,7 @@ def _compared(
         # Nothing is equal to it, less or greater: all but <> is false.
         return not_null(subject) if (operator == "<>") == wanted else NEVER
     if not wanted:
-        operator = _NEGATED[operator]
+        operator = NEGATED[operator]
     return _in_set(subject, operator, value, type_)
 
 
@@ -238,10 +223,7 @@ def _in_set(subject: Subject, operator: str, value: Value, type_: pa.DataType) -
 
 
 def _set(operator: str, value: Value, type_: pa.DataType) -> SortedRangeSet:
-    if operator == "<>":
-        equal = SortedRangeSet.of_points(type_, (value,))
-        return replace(equal.complement(), null_allowed=False)
-    return SortedRangeSet(type_, (_RANGES[operator](value),), null_allowed=False)
+    return SortedRangeSet(type_, compared_ranges(operator, value), null_allowed=False)
 
 
 def _around(operator: str, value: float, type_: pa.DataType) -> SortedRangeSet:

@@ -10,14 +10,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from athena_connectors.common.arithmetic import ARITHMETIC
-from athena_connectors.common.expressions import Call, Constant, Variable, check_calls
+from athena_connectors.common.comparisons import COMPARISONS, MIRRORED, compared_ranges
+from athena_connectors.common.expressions import (
+    Call,
+    Constant,
+    Variable,
+    check_calls,
+    is_deeper,
+)
 from athena_connectors.common.ordering import same_type
 from athena_connectors.common.physical import Kind, kind_of
-from athena_connectors.common.valueset import Range, SortedRangeSet
+from athena_connectors.common.valueset import SortedRangeSet
 from athena_connectors.jdbc_postgres.arithmetic_sql import Term, calculate
 from athena_connectors.jdbc_postgres.comparisons import (
     TEXTS,
@@ -40,7 +47,7 @@ from athena_connectors.jdbc_postgres.literals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from athena_connectors.common.expressions import Expression
     from athena_connectors.common.valueset import Value
@@ -54,25 +61,9 @@ _UNKNOWN = "NULL::boolean"
 _ESCAPES = "!|~^#@&+=;:?*<>/"
 _EXACT_FLOAT4 = 2**24
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
-_RANGES: dict[str, Callable[[Any], Range]] = {
-    "=": Range.equal,
-    "<": Range.less_than,
-    "<=": Range.at_most,
-    ">": Range.greater_than,
-    ">=": Range.at_least,
-}
-_OPERATORS = {
-    "$equal": "=",
-    "$not_equal": "<>",
-    "$less_than": "<",
-    "$less_than_or_equal": "<=",
-    "$greater_than": ">",
-    "$greater_than_or_equal": ">=",
-}
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LOGICAL = frozenset(
     {"$and", "$or", "$not", "$is_null", "$is_distinct_from", "$like_pattern", "$in"}
-).union(_OPERATORS)
+).union(COMPARISONS)
 
 
 def expression_sql(
@@ -84,7 +75,8 @@ def expression_sql(
         InvalidRequestError: A function is unknown or has a wrong number of arguments.
         NotPushedError: No SQL would be of use, or none is safe.
     """
-    _check_depth(expression)
+    if is_deeper(expression, _MAX_DEPTH):
+        raise NotPushedError(f"The expression is nested more than {_MAX_DEPTH} levels deep.")
     check_calls(expression)
     compiler = _Compiler(relation, settings)
     text = compiler.condition(expression, positive=True)
@@ -92,15 +84,6 @@ def expression_sql(
         text = f"({' OR '.join([text, *compiler.failures])})"
         compiler.doubts.append("Rows for which the arithmetic fails in Athena are kept.")
     return Fragment(text, " ".join(dict.fromkeys(compiler.doubts)))
-
-
-def _check_depth(expression: Expression) -> None:
-    level = [expression]
-    for _ in range(_MAX_DEPTH):
-        level = [item for node in level if isinstance(node, Call) for item in node.arguments]
-        if not level:
-            return
-    raise NotPushedError(f"The expression is nested more than {_MAX_DEPTH} levels deep.")
 
 
 @dataclass(slots=True)
@@ -144,7 +127,7 @@ class _Compiler:
                 text = self._is_distinct(*map(self.term, arguments))
             case function:
                 left, right = map(self.term, arguments)
-                text = self._compare(_OPERATORS[function], left, right, positive=positive)
+                text = self._compare(COMPARISONS[function], left, right, positive=positive)
         return text
 
     def _truth(self, expression: Expression) -> str:
@@ -229,7 +212,7 @@ class _Compiler:
         if Kind.NULL in (left.kind, right.kind):
             return _UNKNOWN
         if left.constant is not None and right.constant is None:
-            operator, left, right = _MIRRORED[operator], right, left
+            operator, left, right = MIRRORED[operator], right, left
         self._check_order(operator, left)
         if positive and _is_plain(left, right) and left.kind is not Kind.FLOAT:
             return self._member(operator, left, right)
@@ -242,13 +225,8 @@ class _Compiler:
 
     def _member(self, operator: str, left: Term, right: Term) -> str:
         assert right.constant is not None
-        if operator == "<>":
-            equal = SortedRangeSet.of_points(right.type, (right.constant,))
-            values = SortedRangeSet(right.type, equal.complement().ranges, null_allowed=False)
-        else:
-            chosen = (_RANGES[operator](right.constant),)
-            values = SortedRangeSet(right.type, chosen, null_allowed=False)
-        return self._members(values, left)
+        ranges = compared_ranges(operator, right.constant)
+        return self._members(SortedRangeSet(right.type, ranges, null_allowed=False), left)
 
     def _members(self, values: SortedRangeSet, term: Term) -> str:
         assert term.subject is not None
