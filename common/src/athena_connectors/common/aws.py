@@ -40,6 +40,11 @@ class AssumedRole:
     session_name: str
     external_id: str = ""
 
+    @classmethod
+    def of(cls, arn: str, session_name: str, external_id: str) -> AssumedRole | None:
+        """Return the role that settings name; ``None`` if they name none."""
+        return cls(arn, session_name, external_id) if arn else None
+
 
 class AwsClients:
     """Clients of one set of settings; safe to use from several threads.

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from athena_connectors.common.errors import InvalidRequestError
+from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
 from athena_connectors.common.protocol.messages import OptimizationSubType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VALUE_SET_FILTERS", "Capabilities", "PassthroughFunction"]
+__all__ = ["VALUE_SET_FILTERS", "Capabilities", "PassthroughFunction", "require_passthrough"]
 
 VALUE_SET_FILTERS: tuple[str, ...] = (
     "sorted_range_set",
@@ -60,6 +60,22 @@ class PassthroughFunction:
                 f"{self.schema}.{self.name} lacks its argument {', '.join(missing)}.",
                 hint=f"Pass each of {', '.join(self.arguments)} as non-empty text.",
             )
+
+
+def require_passthrough(*, enabled: bool) -> None:
+    """Check that native queries are not switched off.
+
+    Args:
+        enabled: The connector's setting ``enable_query_passthrough``.
+
+    Raises:
+        UnsupportedOperationError: They are.
+    """
+    if not enabled:
+        raise UnsupportedOperationError(
+            "Native queries are switched off.",
+            hint="Set enable_query_passthrough to true, or query tables.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

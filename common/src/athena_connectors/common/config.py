@@ -34,6 +34,7 @@ __all__ = [
     "parse_float",
     "parse_int",
     "parse_json_object",
+    "parse_names",
     "setting",
 ]
 
@@ -198,6 +199,11 @@ def parse_choice(*choices: str) -> Callable[[str], str]:
             raise ValueError(f"has to be one of {', '.join(choices)}") from None
 
     return parse
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names that stand between commas; blanks around them do not count."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def parse_json_object(text: str) -> Mapping[str, str]:

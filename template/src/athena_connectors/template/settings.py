@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from athena_connectors.common.config import parse_int, setting
+from athena_connectors.common.config import parse_int, parse_names, setting
 
 __all__ = ["Settings"]
 
@@ -17,7 +17,7 @@ MAX_BLOCK_BYTES = 64 << 20
 
 
 def _parse_names(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
+    return frozenset(parse_names(text))
 
 
 def _parse_delimiter(text: str) -> str:

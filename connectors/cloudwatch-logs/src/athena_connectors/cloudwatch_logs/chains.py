@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from athena_connectors.cloudwatch_logs.log_group import LogGroup
-    from athena_connectors.cloudwatch_logs.pages import EventPage, Reply
+    from athena_connectors.cloudwatch_logs.pages import EventPage
     from athena_connectors.cloudwatch_logs.requests import EventRead
     from athena_connectors.common.observability import SplitStats
+    from athena_connectors.common.source_calls import Reply
 
 __all__ = ["Chains", "EventClient"]
 

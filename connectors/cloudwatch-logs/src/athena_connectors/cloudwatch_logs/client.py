@@ -167,11 +167,9 @@ class Client:
 
     def _connected(self) -> Any:
         settings = self._settings
-        role = None
-        if settings.cross_account_role_arn:
-            role = AssumedRole(
-                settings.cross_account_role_arn, _SESSION_NAME, settings.cross_account_external_id
-            )
+        role = AssumedRole.of(
+            settings.cross_account_role_arn, _SESSION_NAME, settings.cross_account_external_id
+        )
         return AwsClients(self._environ).source_client(
             "logs",
             region=settings.logs_region,

@@ -26,10 +26,13 @@ from athena_connectors.cloudwatch_logs.settings import Settings
 from athena_connectors.cloudwatch_logs.split_text import split_text
 from athena_connectors.cloudwatch_logs.types import EVENT_ID
 from athena_connectors.cloudwatch_logs.windows import MAX_AGE_MS
-from athena_connectors.common.capabilities import VALUE_SET_FILTERS, Capabilities
+from athena_connectors.common.capabilities import (
+    VALUE_SET_FILTERS,
+    Capabilities,
+    require_passthrough,
+)
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.connector import Connector, Pushdown, TableDescription
-from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.expressions import FUNCTIONS
 from athena_connectors.common.read_ahead import batches_of
 
@@ -108,11 +111,7 @@ class CloudWatchLogsConnector(Connector):
             SchemaNotFoundError: A log group does not exist.
             ConnectorError: As of ``insights.run``.
         """
-        if not self._settings.enable_query_passthrough:
-            raise UnsupportedOperationError(
-                "Native queries are switched off.",
-                hint="Set enable_query_passthrough to true, or query tables.",
-            )
+        require_passthrough(enabled=self._settings.enable_query_passthrough)
         query = read_query(arguments, exists=self._groups.allows)
         native = describe_query(self._client, query, timeout_s=self._settings.insights_timeout_s)
         return TableDescription(native.schema, facts=native)

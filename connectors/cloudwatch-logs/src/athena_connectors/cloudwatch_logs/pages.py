@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from athena_connectors.cloudwatch_logs.types import (
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from athena_connectors.cloudwatch_logs.selection import Window
+    from athena_connectors.common.source_calls import Reply
 
-__all__ = ["EventPage", "Reply", "RowMaker", "event_columns", "read_event_page"]
+__all__ = ["EventPage", "RowMaker", "event_columns", "read_event_page"]
 
 _MEMBERS: Mapping[str, tuple[str, Any]] = {
     LOG_STREAM: ("logStreamName", pa.string()),
@@ -46,18 +47,6 @@ _MEMBERS: Mapping[str, tuple[str, Any]] = {
 }
 """What an event has, by column."""
 _TOKENS = ("nextToken", "nextForwardToken", "nextBackwardToken")
-
-
-class Reply(Protocol):
-    """What CloudWatch Logs answered; one of the two is there."""
-
-    @property
-    def body(self) -> bytes | None:
-        """The JSON text, as it came."""
-
-    @property
-    def parsed(self) -> Mapping[str, Any] | None:
-        """What botocore made of it, if it did not give the text away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from athena_connectors.common.config import parse_float, parse_int, setting
+from athena_connectors.common.config import parse_float, parse_int, parse_names, setting
 
 __all__ = ["Settings"]
-
-
-def _parse_names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +48,20 @@ class Settings:
     linked_accounts: tuple[str, ...] = setting(
         "linked_accounts",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Ids of the linked accounts to show, 20 at most; all if blank.",
     )
     log_group_include: tuple[str, ...] = setting(
         "log_group_include",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Patterns of the log groups that exist for Athena, such as `/aws/lambda/*`, which"
         " tell upper from lower case; all if blank.",
     )
     log_group_exclude: tuple[str, ...] = setting(
         "log_group_exclude",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Patterns of log groups that do not exist for Athena; they tell upper from lower case.",
     )
 

@@ -7,19 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from athena_connectors.common.aws import AwsClients
 from athena_connectors.common.capabilities import (
     VALUE_SET_FILTERS,
     Capabilities,
     PassthroughFunction,
+    require_passthrough,
 )
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.connector import Connector, Pushdown, TableDescription
-from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.expressions import FUNCTIONS
-from athena_connectors.common.glue_tables import GlueCatalog
 from athena_connectors.common.read_ahead import batches_of
-from athena_connectors.common.schema_files import load_schemas
 from athena_connectors.dynamodb import splits
 from athena_connectors.dynamodb.access import TableScan
 from athena_connectors.dynamodb.budget import ReadBudget
@@ -58,15 +55,7 @@ def from_environment(environ: Mapping[str, str]) -> DynamoDbConnector:
     """
     settings = load_settings(Settings, environ)
     client = Client(settings, environ)
-    glue = None if settings.disable_glue else GlueCatalog(environ, catalog_id=settings.glue_catalog)
-    clients = AwsClients(environ)
-
-    def load_frozen() -> Mapping[TableName, InferredTable]:
-        return load_schemas(settings.schema_file, clients) if settings.schema_file else {}
-
-    return DynamoDbConnector(
-        client, Tables(client, settings, glue, load_frozen=load_frozen), settings
-    )
+    return DynamoDbConnector(client, Tables.of(client, settings, environ), settings)
 
 
 class DynamoDbConnector(Connector):
@@ -142,11 +131,7 @@ class DynamoDbConnector(Connector):
             UnsupportedOperationError: ``enable_query_passthrough`` is false, or the
                 statement is no SELECT.
         """
-        if not self._settings.enable_query_passthrough:
-            raise UnsupportedOperationError(
-                "Native queries are switched off.",
-                hint="Set enable_query_passthrough to true, or query tables.",
-            )
+        require_passthrough(enabled=self._settings.enable_query_passthrough)
         query = describe_statement(self._client, read_statement(arguments["QUERY"]), self._settings)
         fields = [pa.field(column.name, column.type) for column in query.relation.columns]
         return TableDescription(pa.schema(fields), facts=query)

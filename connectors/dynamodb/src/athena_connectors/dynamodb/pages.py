@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 from athena_connectors.common.errors import SourceError
@@ -30,27 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Sized
 
     from athena_connectors.common.observability import SplitStats
+    from athena_connectors.common.source_calls import Reply
     from athena_connectors.dynamodb.access import AttributeValue
     from athena_connectors.dynamodb.envelope import Envelope
     from athena_connectors.dynamodb.page_json import PageJson
     from athena_connectors.dynamodb.relation import Column
     from athena_connectors.dynamodb.settings import Settings
 
-__all__ = ["Page", "PageDecoder", "Reply"]
+__all__ = ["Page", "PageDecoder"]
 
 _log = logging.getLogger(__name__)
-
-
-class Reply(Protocol):
-    """What DynamoDB answered: the body as it came, else what botocore made of it."""
-
-    @property
-    def body(self) -> bytes | None:
-        """JSON, if there is no ``parsed``."""
-
-    @property
-    def parsed(self) -> Mapping[str, Any] | None:
-        """Binary values as bytes."""
 
 
 @dataclass(frozen=True, slots=True)

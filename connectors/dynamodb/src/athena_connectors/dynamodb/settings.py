@@ -13,6 +13,7 @@ from athena_connectors.common.config import (
     parse_choice,
     parse_float,
     parse_int,
+    parse_names,
     setting,
 )
 
@@ -25,10 +26,6 @@ NumberInference = Literal["decimal", "auto", "double", "varchar"]
 MixedTypes = Literal["text", "json"]
 Mismatch = Literal["null", "fail"]
 IndexMode = Literal["auto", "never"]
-
-
-def _parse_names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _glue_is_disabled(text: str) -> bool:
@@ -85,13 +82,13 @@ class Settings:
     table_include: tuple[str, ...] = setting(
         "table_include",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Patterns of the tables that exist for Athena, such as `shop-*,users`; all if blank.",
     )
     table_exclude: tuple[str, ...] = setting(
         "table_exclude",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Patterns of tables that do not exist for Athena.",
     )
 
@@ -184,13 +181,13 @@ class Settings:
     dynamodb_index_allow: tuple[str, ...] = setting(
         "dynamodb_index_allow",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Patterns of the indexes that may be chosen, such as `by_*`; all if blank.",
     )
     dynamodb_index_deny: tuple[str, ...] = setting(
         "dynamodb_index_deny",
         default=(),
-        parse=_parse_names,
+        parse=parse_names,
         doc="Patterns of indexes that are never chosen.",
     )
     consistent_read: bool = setting(

@@ -10,10 +10,10 @@ from athena_connectors.common.capabilities import (
     VALUE_SET_FILTERS,
     Capabilities,
     PassthroughFunction,
+    require_passthrough,
 )
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.connector import Connector, TableDescription
-from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.expressions import FUNCTIONS
 from athena_connectors.common.secrets import SecretResolver
 from athena_connectors.common.sql.catalogs import CatalogRouter
@@ -115,11 +115,7 @@ class PostgresConnector(Connector):
             UnsupportedOperationError: ``enable_query_passthrough`` is false, or the
                 statement is no query.
         """
-        if not self._settings.enable_query_passthrough:
-            raise UnsupportedOperationError(
-                "Native queries are switched off.",
-                hint="Set enable_query_passthrough to true, or query tables.",
-            )
+        require_passthrough(enabled=self._settings.enable_query_passthrough)
         with self._client.transaction(table=_PASSTHROUGH) as cursor:
             relation = metadata.describe_query(cursor, arguments["QUERY"], self._settings)
         return _description(relation)
