@@ -15,41 +15,27 @@ has no answer for.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import resource
 import statistics
 import sys
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.testing.client import ProtocolClient, TableScan
-from athena_connectors.common.testing.transport import InProcess
-from athena_connectors.common.types import rows_without_columns
 
+from tests.bench.aws_reading import KEYS, Cost, Method, Place, batches_of, boto3_client, read_cost
+from tests.bench.handler_reading import TableReading
 from tests.bench.object_sink import object_sink
 from tests.bench.recorded_pages import PAGE_ITEMS, TABLE, recorded_pages
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+    from collections.abc import Callable, Iterator
 
-    from athena_connectors.common.protocol.messages import S3SpillLocation
-
-__all__ = ["METHODS", "SCHEMA", "Method", "Place", "run", "table_of"]
+__all__ = ["METHODS", "SCHEMA", "run", "table_of"]
 
 _ROUNDS = 3
 _PART = 4
 _BASELINE = "boto3"
-_KEYS = {
-    "AWS_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-}
 _NUMBER = pa.decimal128(38, 9)
 _PLACE = pa.struct([("lat", _NUMBER), ("lon", _NUMBER)])
 _ADDRESS = pa.struct([("geo", _PLACE), ("street", pa.string()), ("zip", pa.string())])
@@ -75,30 +61,11 @@ SCHEMA = pa.schema(
 """What every method has to return, which is what the connector infers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to read from, and what leads to the S3 that takes blocks, if one does."""
-
-    url: str
-    spill: Mapping[str, str] | None = None
-
-
-Method = Callable[[Place], Callable[[], Iterator[pa.RecordBatch]]]
-"""Imports and connects; the returned function reads."""
-
-
 def boto3_scan(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
     """Every item by boto3's client and deserializer, and columns of their values."""
-    import boto3  # noqa: PLC0415
     from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415
 
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=place.url,
-        region_name=_KEYS["AWS_REGION"],
-        aws_access_key_id=_KEYS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=_KEYS["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = boto3_client("dynamodb", place)
     deserialize = TypeDeserializer().deserialize
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -133,7 +100,7 @@ def _decoded(place: Place, *, by_items: bool) -> Callable[[], Iterator[pa.Record
     from athena_connectors.dynamodb.settings import Settings  # noqa: PLC0415
 
     settings = Settings(dynamodb_endpoint=place.url)
-    client = Client(settings, _KEYS)
+    client = Client(settings, KEYS)
     client.describe_table(TABLE)  # connects
     columns = [
         Column(field.name, field.type, field.name, is_spelled=not by_items) for field in SCHEMA
@@ -152,47 +119,14 @@ def _decoded(place: Place, *, by_items: bool) -> Callable[[], Iterator[pa.Record
     return batches
 
 
-class _NoSpill:
-    """Gives nothing back: whoever spills here does not look at it again."""
-
-    def get(self, location: S3SpillLocation) -> bytes:
-        raise FileNotFoundError(location.key)
-
-
 def connector(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
-    """The whole handler, from the request's bytes to the last uploaded block.
-
-    With a place to spill, the batches tell the number of rows and hold none: fetching what
-    was uploaded is the engine's work. Without one, the reply's own rows are returned.
-    """
+    """The whole handler; see ``batches_of``."""
     from athena_connectors.dynamodb.app import handler  # noqa: PLC0415
 
-    settings = {**_KEYS, **(place.spill or {})}
+    settings = {**KEYS, **(place.spill or {})}
     settings |= {"dynamodb_endpoint": place.url, "disable_glue": "true"}
-    transport = InProcess(handler, settings=settings)
-    client = ProtocolClient("bench", transport, spill=_NoSpill())
-    table = TableName("default", TABLE)
-    description = client.describe(table)
-    scan = TableScan(
-        table,
-        description.schema,
-        description.partitionColumns,
-        description.schema,
-        Constraints(),
-        query_id=str(uuid.uuid4()),
-    )
-    (split,) = client.splits(scan)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        if not place.spill:
-            yield from client.read(scan, split).batches
-            return
-        transport.send(client.read_event(scan, split))
-        report = transport.last_report()
-        assert report is not None
-        yield rows_without_columns(report.stats.rows_returned)
-
-    return batches
+    reading = TableReading(handler, settings, TableName("default", TABLE))
+    return lambda: batches_of(reading, place)
 
 
 METHODS: dict[str, Method] = {
@@ -253,36 +187,11 @@ def _require_equal_values(place: Place) -> None:
             raise AssertionError(f"{name} returns other values than the baseline.")
 
 
-class _Reading(NamedTuple):
-    """What a reading costs in a process of its own."""
-
-    cpu_s: float
-    peak_mb: float
-
-
-def _measure(place: Place, name: str, pages: int) -> _Reading:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(place, METHODS[name], sender))
-    process.start()
-    sender.close()
-    rows, cpu_s, peak_mb = receiver.recv()
-    process.join()
-    if rows != pages * PAGE_ITEMS:
-        raise AssertionError(f"{name} returned {rows} of {pages * PAGE_ITEMS} items.")
-    return _Reading(cpu_s, peak_mb)
-
-
-def _read(place: Place, method: Method, sender: Connection) -> None:
-    import pyarrow.compute  # noqa: PLC0415 - all methods need it
-    import pyarrow.json  # noqa: F401, PLC0415
-
-    batches = method(place)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    rows = sum(batch.num_rows for batch in batches())
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    sender.send((rows, cpu_s, after.ru_maxrss * 1024 / 1e6))
+def _measure(place: Place, name: str, pages: int) -> Cost:
+    cost = read_cost(place, METHODS[name])
+    if cost.rows != pages * PAGE_ITEMS:
+        raise AssertionError(f"{name} returned {cost.rows} of {pages * PAGE_ITEMS} items.")
+    return cost
 
 
 def table_of(results: dict[str, Any]) -> str:

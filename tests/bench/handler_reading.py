@@ -10,15 +10,14 @@ from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.testing.client import ProtocolClient, TableScan
 from athena_connectors.common.testing.transport import InProcess
 from athena_connectors.common.valueset import Range, SortedRangeSet
-from athena_connectors.jdbc_postgres.app import handler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from athena_connectors.common.handler import LambdaHandler
     from athena_connectors.common.protocol.messages import S3SpillLocation, TableName
-    from athena_connectors.common.testing.postgres import PostgresAddress
 
-__all__ = ["TableReading"]
+__all__ = ["TableReading", "first_rows"]
 
 
 class _NoSpill:
@@ -32,32 +31,32 @@ class TableReading:
     """Plans the read of a table, so that what follows is the read alone.
 
     Args:
-        address: The server.
-        table: The table, with a column ``id``.
-        columns: Columns to read.
-        first_rows: Greatest ``id`` to read; ``None`` for all.
-        spill: Variables that lead to the place to spill to; empty for none.
+        handler: The function.
+        settings: Its variables; with a place to spill to if ``upload`` is wanted.
+        table: The table, which has to be read in one split.
+        columns: Columns to read; all if ``None``.
+        constraints: Which rows.
     """
 
     def __init__(
         self,
-        address: PostgresAddress,
+        handler: LambdaHandler,
+        settings: Mapping[str, str],
         table: TableName,
-        columns: Sequence[str],
+        columns: Sequence[str] | None = None,
         *,
-        first_rows: int | None = None,
-        spill: Mapping[str, str],
+        constraints: Constraints | None = None,
     ) -> None:
-        settings = {"default": address.connection_string, "max_splits": "1", **spill}
         self._transport = InProcess(handler, settings=settings)
         self._client = ProtocolClient("bench", self._transport, spill=_NoSpill())
         description = self._client.describe(table)
+        known = description.schema
         self._scan = TableScan(
             table,
-            description.schema,
+            known,
             description.partitionColumns,
-            pa.schema([description.schema.field(name) for name in columns]),
-            _up_to(first_rows),
+            pa.schema([known.field(name) for name in columns or known.names]),
+            constraints or Constraints(),
             query_id=str(uuid.uuid4()),
         )
         (self._split,) = self._client.splits(self._scan)
@@ -76,7 +75,8 @@ class TableReading:
         return report.stats.rows_returned
 
 
-def _up_to(rows: int | None) -> Constraints:
+def first_rows(rows: int | None) -> Constraints:
+    """Return the constraints for ids up to a number; for all rows if it is ``None``."""
     if rows is None:
         return Constraints()
     values = SortedRangeSet.of(pa.int64(), [Range.at_most(rows)], null_allowed=False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from athena_connectors.common.testing.logs_server import logs_server
 from athena_connectors.common.testing.logs_virtual import VirtualStreams
+
+from tests.bench.children import serve_until_closed, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,16 +35,8 @@ def _message(number: int) -> str:
 @contextmanager
 def large_group(pages: int) -> Iterator[str]:
     """Yield the URL of a stand-in whose group has so many pages of events."""
-    command = [sys.executable, "-m", "tests.bench.large_group", str(pages)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.stdin.close()
+    with served("-m", "tests.bench.large_group", str(pages)) as url:
+        yield url
 
 
 def _serve(pages: int) -> None:
@@ -52,8 +45,7 @@ def _serve(pages: int) -> None:
     )
     with logs_server() as logs:
         logs.create_group(GROUP, created_at=_START_MS, streams=streams)
-        print(logs.url, flush=True)  # noqa: T201
-        sys.stdin.read()
+        serve_until_closed(logs.url)
 
 
 if __name__ == "__main__":

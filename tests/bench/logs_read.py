@@ -13,39 +13,26 @@ is the connector's decoder without orjson, as for pages with half characters.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import resource
 import statistics
 import sys
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.testing.client import ProtocolClient, TableScan
-from athena_connectors.common.testing.transport import InProcess
-from athena_connectors.common.types import rows_without_columns
 
+from tests.bench.aws_reading import KEYS, Method, Place, batches_of, boto3_client, read_cost
+from tests.bench.children import in_new_process
+from tests.bench.handler_reading import TableReading
 from tests.bench.large_group import GROUP, PAGE_EVENTS, STREAM, large_group
 from tests.bench.object_sink import object_sink
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+    from collections.abc import Callable, Iterator
 
-    from athena_connectors.common.protocol.messages import S3SpillLocation
-
-__all__ = ["METHODS", "SCHEMA", "Method", "Place", "run", "table_of"]
+__all__ = ["METHODS", "SCHEMA", "run", "table_of"]
 
 _ROUNDS = 3
-_KEYS = {
-    "AWS_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-}
 _END_MS = 2_000_000_000_000
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("log_stream", pa.string()),
@@ -56,29 +43,9 @@ SCHEMA = pa.schema(_COLUMNS)
 """What every method has to return: the columns of the Java connector."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to read from, and what leads to the S3 that takes blocks, if one does."""
-
-    url: str
-    spill: Mapping[str, str] | None = None
-
-
-Method = Callable[[Place], Callable[[], Iterator[pa.RecordBatch]]]
-"""Imports and connects; the returned function reads."""
-
-
 def boto3_loop(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
     """Every page by boto3's client, its events as dictionaries, and a batch of these."""
-    import boto3  # noqa: PLC0415
-
-    client = boto3.client(
-        "logs",
-        endpoint_url=place.url,
-        region_name=_KEYS["AWS_REGION"],
-        aws_access_key_id=_KEYS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=_KEYS["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = boto3_client("logs", place)
 
     def batches() -> Iterator[pa.RecordBatch]:
         request: dict[str, Any] = {
@@ -118,7 +85,7 @@ def decoder(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
     from athena_connectors.common.read_ahead import batches_of  # noqa: PLC0415
 
     settings = Settings(logs_endpoint=place.url)
-    client = Client(settings, _KEYS)
+    client = Client(settings, KEYS)
     table = LogTable(LogGroup(GROUP), STREAM)
     reader = EventReader(client, table, GROUP, SCHEMA.names, settings)
     windows = (Window(0, _END_MS),)
@@ -145,46 +112,13 @@ def python(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
     return decoder(place)
 
 
-class _NoSpill:
-    """Gives nothing back: whoever spills here does not look at it again."""
-
-    def get(self, location: S3SpillLocation) -> bytes:
-        raise FileNotFoundError(location.key)
-
-
 def connector(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
-    """The whole handler, from the request's bytes to the last uploaded block.
-
-    With a place to spill, the batches tell the number of rows and hold none: fetching what
-    was uploaded is the engine's work. Without one, the reply's own rows are returned.
-    """
+    """The whole handler; see ``batches_of``."""
     from athena_connectors.cloudwatch_logs.app import handler  # noqa: PLC0415
 
-    settings = {**_KEYS, **(place.spill or {}), "logs_endpoint": place.url}
-    transport = InProcess(handler, settings=settings)
-    client = ProtocolClient("bench", transport, spill=_NoSpill())
-    table = TableName(GROUP, STREAM)
-    description = client.describe(table)
-    scan = TableScan(
-        table,
-        description.schema,
-        description.partitionColumns,
-        SCHEMA,
-        Constraints(),
-        query_id=str(uuid.uuid4()),
-    )
-    (split,) = client.splits(scan)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        if not place.spill:
-            yield from client.read(scan, split).batches
-            return
-        transport.send(client.read_event(scan, split))
-        report = transport.last_report()
-        assert report is not None
-        yield rows_without_columns(report.stats.rows_returned)
-
-    return batches
+    settings = {**KEYS, **(place.spill or {}), "logs_endpoint": place.url}
+    reading = TableReading(handler, settings, TableName(GROUP, STREAM), SCHEMA.names)
+    return lambda: batches_of(reading, place)
 
 
 METHODS: dict[str, Method] = {
@@ -209,10 +143,11 @@ def run(pages: int = 50, *, rounds: int = _ROUNDS) -> dict[str, Any]:
     with large_group(pages) as url, object_sink() as spill:
         for _ in range(rounds):
             for name, seconds in taken.items():
-                rows, cpu_s = _measure(Place(url, spill), METHODS[name])
-                if rows != pages * PAGE_EVENTS:
-                    raise AssertionError(f"{name} returned {rows} of {pages * PAGE_EVENTS} events.")
-                seconds.append(cpu_s)
+                cost = read_cost(Place(url, spill), METHODS[name])
+                if cost.rows != pages * PAGE_EVENTS:
+                    told = f"{name} returned {cost.rows} of {pages * PAGE_EVENTS} events."
+                    raise AssertionError(told)
+                seconds.append(cost.cpu_s)
     baseline = next(iter(taken.values()))
     return {
         name: {
@@ -228,44 +163,14 @@ def run(pages: int = 50, *, rounds: int = _ROUNDS) -> dict[str, Any]:
 
 
 def _require_equal_values(place: Place) -> None:
-    expected = pa.Table.from_batches(METHODS["boto3"](place)()).combine_chunks()
-    context = multiprocessing.get_context("spawn")
+    expected = _table(place, METHODS["boto3"])
     for name, method in METHODS.items():
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_send_table, args=(place, method, sender))
-        process.start()
-        sender.close()
-        table = receiver.recv()
-        process.join()
-        if not table.equals(expected):
+        if not in_new_process(_table, place, method).equals(expected):
             raise AssertionError(f"{name} returns other values than the baseline.")
 
 
-def _send_table(place: Place, method: Method, sender: Connection) -> None:
-    sender.send(pa.Table.from_batches(method(place)()).combine_chunks())
-
-
-def _measure(place: Place, method: Method) -> tuple[int, float]:
-    """Return the rows of a reading and what it costs in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(place, method, sender))
-    process.start()
-    sender.close()
-    rows, cpu_s = receiver.recv()
-    process.join()
-    return rows, cpu_s
-
-
-def _read(place: Place, method: Method, sender: Connection) -> None:
-    import pyarrow.compute  # noqa: PLC0415 - all methods need it
-    import pyarrow.json  # noqa: F401, PLC0415
-
-    batches = method(place)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    rows = sum(batch.num_rows for batch in batches())
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    sender.send((rows, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
+def _table(place: Place, method: Method) -> pa.Table:
+    return pa.Table.from_batches(method(place)()).combine_chunks()
 
 
 def table_of(results: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ libraries included, next to the peak of a quarter of the table: memory must not 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import resource
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.postgres import postgres_server
 
+from tests.bench.children import in_new_process
 from tests.bench.object_sink import object_sink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from multiprocessing.connection import Connection
 
     from athena_connectors.common.testing.postgres import PostgresAddress
 
@@ -66,34 +65,28 @@ def run(megabytes: int = 2000) -> dict[str, Any]:
     }
 
 
-def _peak(
-    address: PostgresAddress, spill: Mapping[str, str], first_rows: int | None
-) -> dict[str, float]:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(address, spill, first_rows, sender))
-    process.start()
-    sender.close()
-    measured: dict[str, float] = receiver.recv()
-    process.join()
+def _peak(address: PostgresAddress, spill: Mapping[str, str], rows: int | None) -> dict[str, float]:
+    measured: dict[str, float] = in_new_process(_read, address, spill, rows)
     return measured
 
 
-def _read(
-    address: PostgresAddress, spill: Mapping[str, str], first_rows: int | None, sender: Connection
-) -> None:
-    from tests.bench.handler_reading import TableReading  # noqa: PLC0415 - in its own process
+def _read(address: PostgresAddress, spill: Mapping[str, str], rows: int | None) -> dict[str, float]:
+    from athena_connectors.jdbc_postgres.app import handler  # noqa: PLC0415 - in its own process
+
+    from tests.bench.handler_reading import TableReading, first_rows  # noqa: PLC0415
 
     reading = TableReading(
-        address,
+        handler,
+        {"default": address.connection_string, "max_splits": "1", **spill},
         TableName(*_TABLE.split(".")),
         ["id", "amount", "at", "note"],
-        first_rows=first_rows,
-        spill=spill,
+        constraints=first_rows(rows),
     )
-    rows = reading.upload()
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    sender.send({"rows": rows, "peak_mb": peak_mb})
+    read = reading.upload()
+    return {
+        "rows": read,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+    }
 
 
 if __name__ == "__main__":

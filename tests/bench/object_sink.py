@@ -6,10 +6,10 @@ client and nothing else.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from tests.bench.children import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,19 +58,11 @@ sys.stdin.read()
 @contextmanager
 def object_sink() -> Iterator[dict[str, str]]:
     """Yield the variables that lead a function's spilled blocks there."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        try:
-            yield {
-                "spill_bucket": BUCKET,
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-                "AWS_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": "bench",
-                "AWS_SECRET_ACCESS_KEY": "bench",
-            }
-        finally:
-            process.stdin.close()
+    with served("-c", _SERVER) as port:
+        yield {
+            "spill_bucket": BUCKET,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+        }

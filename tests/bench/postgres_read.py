@@ -14,7 +14,6 @@ record batches.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import resource
 import statistics
 import sys
@@ -23,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 from athena_connectors.common.observability import SplitStats
@@ -32,11 +31,9 @@ from athena_connectors.common.testing.postgres import PostgresAddress, postgres_
 from athena_connectors.common.types import rows_without_columns
 from athena_connectors.jdbc_postgres.types import Column, Comparison
 
-from tests.bench.handler_reading import TableReading
+from tests.bench.children import in_new_process
+from tests.bench.handler_reading import TableReading, first_rows
 from tests.bench.object_sink import object_sink
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 __all__ = ["METHODS", "SCHEMA", "SELECTS", "Method", "Select", "run", "table_of"]
 
@@ -206,12 +203,15 @@ def connector(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
     With a place to spill, the batches tell the number of rows and hold none: fetching what
     was uploaded is the engine's work. Without one, the reply's own rows are returned.
     """
+    from athena_connectors.jdbc_postgres.app import handler  # noqa: PLC0415
+
+    settings = {"default": select.address.connection_string, "max_splits": "1"}
     reading = TableReading(
-        select.address,
+        handler,
+        {**settings, **(select.spill or {})},
         TableName(*_TABLE.split(".")),
         select.columns,
-        first_rows=select.rows,
-        spill=select.spill or {},
+        constraints=first_rows(select.rows),
     )
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -307,17 +307,11 @@ def _require_equal_values(select: Select) -> None:
 
 def _measure(select: Select, method: Method) -> Cost:
     """Return what a reading costs in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(select, method, sender))
-    process.start()
-    sender.close()
-    cost: Cost = receiver.recv()
-    process.join()
+    cost: Cost = in_new_process(_read, select, method)
     return cost
 
 
-def _read(select: Select, method: Method, sender: Connection) -> None:
+def _read(select: Select, method: Method) -> Cost:
     import pyarrow.compute  # noqa: F401, PLC0415 - all methods need it
 
     batches = method(select)
@@ -327,7 +321,7 @@ def _read(select: Select, method: Method, sender: Connection) -> None:
     wall_s = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    sender.send(Cost(rows, wall_s, cpu_s, after.ru_maxrss / 1024 - memory))
+    return Cost(rows, wall_s, cpu_s, after.ru_maxrss / 1024 - memory)
 
 
 def _resident_mb() -> float:

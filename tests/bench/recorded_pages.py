@@ -7,15 +7,17 @@ what it costs the client and nothing else.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from athena_connectors.common.testing.json_server import HttpAnswer, JsonServer
+
+from tests.bench.children import serve_until_closed, served
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["PAGE_ITEMS", "TABLE", "items", "recorded_pages"]
 
@@ -76,60 +78,34 @@ def _item(number: int) -> dict[str, Any]:
 @contextmanager
 def recorded_pages(pages: int) -> Iterator[str]:
     """Yield the URL of a server whose table has so many pages."""
-    command = [sys.executable, "-m", "tests.bench.recorded_pages", str(pages)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
+    with served("-m", "tests.bench.recorded_pages", str(pages)) as url:
+        yield url
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers until it is told to stop."""
+class _Table:
+    """Answers for the table."""
 
     def __init__(self, pages: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         page = {"Count": PAGE_ITEMS, "Items": items(), "ScannedCount": PAGE_ITEMS}
-        self.last = json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
-        self.pages = pages
+        self._last = json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
+        self._pages = pages
 
-    def page(self, start: dict[str, Any] | None) -> bytes:
+    def answer(self, operation: str, request: Mapping[str, Any], _: str) -> HttpAnswer:
+        if operation != "Scan":
+            return HttpAnswer(HTTPStatus.OK, json.dumps(_DESCRIPTION).encode())
+        return HttpAnswer(HTTPStatus.OK, self._page(request.get("ExclusiveStartKey")))
+
+    def _page(self, start: Mapping[str, Any] | None) -> bytes:
         number = 1 if start is None else int(start["id"]["S"]) + 1
-        if number >= self.pages:
-            return self.last
-        return self.last[:-1] + f',"LastEvaluatedKey":{{"id":{{"S":"{number}"}}}}}}'.encode()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.headers["X-Amz-Target"].endswith(".Scan"):
-            body = self.server.page(request.get("ExclusiveStartKey"))
-        else:
-            body = json.dumps(_DESCRIPTION).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        del format, args
+        if number >= self._pages:
+            return self._last
+        return self._last[:-1] + f',"LastEvaluatedKey":{{"id":{{"S":"{number}"}}}}}}'.encode()
 
 
 def _serve(pages: int) -> None:
-    server = _Server(pages)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_address[1], flush=True)  # noqa: T201
-    sys.stdin.read()
-    server.shutdown()
+    server = JsonServer(_Table(pages).answer, name="recorded-pages", version="1.0")
+    serve_until_closed(server.url)
+    server.close()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib import metadata
 from pathlib import Path
 from threading import Event as Signal
@@ -27,6 +27,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from athena_connectors.common.testing.engine_errors import RemoteError
+from athena_connectors.common.testing.local_server import LocalServer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -61,7 +62,7 @@ class Outcome:
     body: bytes
 
 
-class RuntimeApi(ThreadingHTTPServer):
+class RuntimeApi(LocalServer):
     """Hands one event at a time to the function and takes its outcome.
 
     Attributes:
@@ -69,19 +70,12 @@ class RuntimeApi(ThreadingHTTPServer):
         restored: How many times it was restored from a snapshot.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.ready = Signal()
         self.restored = 0
         self.events: queue.Queue[tuple[str, bytes, float] | None] = queue.Queue()
         self.outcomes: queue.Queue[Outcome] = queue.Queue()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of errors here; that the function ends while it waits is none."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
     def server_close(self) -> None:
         """Close, and let go who waits for an event."""

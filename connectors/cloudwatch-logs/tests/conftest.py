@@ -6,14 +6,13 @@ CloudWatch Logs would take.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from athena_connectors.cloudwatch_logs.client import Client
 from athena_connectors.cloudwatch_logs.settings import Settings
-from athena_connectors.common.aws import AwsClients
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.testing.aws import aws_server
+from athena_connectors.common.testing.aws import aws_server, watched_sources
 from athena_connectors.common.testing.logs_linter import watch_requests
 
 if TYPE_CHECKING:
@@ -32,16 +31,7 @@ class ConnectClient(Protocol):
 @pytest.fixture(scope="module", autouse=True)  # not what other folders' tests send
 def watched_requests() -> Iterator[None]:
     """Let no client send what the real CloudWatch Logs would refuse."""
-    make = AwsClients.source_client
-
-    def watched(clients: AwsClients, service: str, **options: Any) -> Any:
-        client = make(clients, service, **options)
-        if service == "logs":
-            watch_requests(client)
-        return client
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AwsClients, "source_client", watched)
+    with watched_sources("logs", watch_requests):
         yield
 
 

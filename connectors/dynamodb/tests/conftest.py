@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from athena_connectors.common.aws import AwsClients
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.testing.aws import aws_server
+from athena_connectors.common.testing.aws import aws_server, watched_sources
 from athena_connectors.common.testing.dynamodb_faults import dynamodb_proxy
 from athena_connectors.common.testing.dynamodb_linter import watch_requests
 from athena_connectors.dynamodb.client import Client
@@ -34,16 +33,11 @@ class Connect(Protocol):
 @pytest.fixture(scope="module", autouse=True)  # not what other folders' tests send
 def watched_requests(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let no client send what the real DynamoDB would refuse."""
-    make = AwsClients.source_client
 
-    def watched(clients: AwsClients, service: str, **options: Any) -> Any:
-        client = make(clients, service, **options)
-        if service == "dynamodb":
-            watch_requests(client, request.getfixturevalue("dynamodb").describe)
-        return client
+    def watch(client: Any) -> None:
+        watch_requests(client, request.getfixturevalue("dynamodb").describe)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AwsClients, "source_client", watched)
+    with watched_sources("dynamodb", watch):
         yield
 
 

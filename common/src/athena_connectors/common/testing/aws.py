@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from athena_connectors.common.aws import AwsClients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["REGION", "AwsAddress", "aws_server"]
+__all__ = ["REGION", "AwsAddress", "aws_server", "watched_sources"]
 
 REGION = "eu-west-1"
 
@@ -83,6 +84,26 @@ class AwsAddress:
         """Return an object's bytes."""
         body: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
+
+
+@contextmanager
+def watched_sources(service: str, watch: Callable[[Any], object]) -> Iterator[None]:
+    """Show each client that is made to read a source with to a function, meanwhile.
+
+    Args:
+        service: Botocore's name of the source's service.
+        watch: Given the client before its first call.
+    """
+    make = AwsClients.source_client
+
+    def watched(clients: AwsClients, name: str, **options: Any) -> Any:
+        client = make(clients, name, **options)
+        if name == service:
+            watch(client)
+        return client
+
+    with patch.object(AwsClients, "source_client", watched):
+        yield
 
 
 @contextmanager

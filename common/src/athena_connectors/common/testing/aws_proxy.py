@@ -10,16 +10,16 @@ import http.client
 import json
 import socket
 import struct
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from athena_connectors.common.testing.aws import AwsAddress
+from athena_connectors.common.testing.local_server import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -163,19 +163,12 @@ def aws_proxy(behind: AwsAddress) -> Iterator[AwsProxy]:
         proxy.close()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(LocalServer):
     """Serves one proxy's clients."""
-
-    daemon_threads = True
 
     def __init__(self, proxy: AwsProxy) -> None:
         self.proxy = proxy
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over a client that went away; print whatever else went wrong."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+        super().__init__(_Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

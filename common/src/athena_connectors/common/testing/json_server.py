@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import sys
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, cast
+
+from athena_connectors.common.testing.local_server import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,18 +68,11 @@ class JsonServer:
         self._thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LocalServer):
     def __init__(self, answer: Answerer, version: str) -> None:
         self.answer = answer
         self.content_type = f"application/x-amz-json-{version}"
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over a client that went away; print whatever else went wrong."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+        super().__init__(_Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
