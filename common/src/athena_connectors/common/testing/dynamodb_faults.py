@@ -29,6 +29,8 @@ __all__ = ["DynamoDbFault", "DynamoDbProxy", "DynamoDbRequest", "dynamodb_proxy"
 
 _UPSTREAM_SECONDS = 30
 _MESSAGE = "on purpose"
+_MOST_EMPTY_PAGES = 500
+"""Far more than a test asks for: a reader that starts anew each time would never end."""
 _NAMESPACE = "com.amazonaws.dynamodb.v20120810#"
 
 
@@ -150,6 +152,7 @@ class DynamoDbProxy:
         """Take away all faults and actions, and all that was altered."""
         with self._lock:
             self._plans, self._actions = [], []
+            self._held = {}
         self._altered = {}
         self._processed = None
         self._empty_pages = 0
@@ -258,6 +261,8 @@ class DynamoDbProxy:
         page = self._pass_on(operation, parameters)
         if page.status != http.client.OK:
             return page
+        if len(self._held) > _MOST_EMPTY_PAGES:
+            return _failed("ValidationException", "The reader does not go on from where it was.")
         for _ in range(self._empty_pages):
             key = self._key_for_an_empty_page(parameters)
             with self._lock:
