@@ -15,7 +15,7 @@ help: ## List what can be made
 setup: .venv/.ready ## Make .venv with everything installed; other targets do so by themselves
 .venv/.ready: pyproject.toml constraints.txt common/pyproject.toml $(FOLDERS:%=%/pyproject.toml)
 	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable "common[sql,local,testing]" $(FOLDERS:%=--editable %)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable "common[sql,plans,local,testing]" $(FOLDERS:%=--editable %)
 	touch $@
 
 $(CURDIR)/.tools/sam/bin/sam: common/packaging/sam-constraints.txt

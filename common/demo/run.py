@@ -36,6 +36,8 @@ SOURCES = (
     "jdbc-postgres/demo/shop.py",
     "dynamodb/demo/parcels.py",
     "cloudwatch-logs/demo/access_log.py",
+    "documentdb/demo/profiles.py",
+    "jdbc-mysql/demo/warehouse.py",
 )
 """Scripts of the connectors, in the order in which their queries run."""
 ORDERS = 150_000

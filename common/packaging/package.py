@@ -29,8 +29,12 @@ LAMBDA_LIMIT_MB = 262.144
 OLDEST_RUNTIME = (3, 12)
 """The runtime of 3.11 has a C library that is too old for pyarrow."""
 IN_THE_RUNTIME = frozenset({"boto3", "botocore", "s3transfer", "urllib3"})
+ON_THE_RUNTIME = frozenset({"pymongo-auth-aws"})
+"""Libraries that require nothing but what the runtime has, and are shipped without that."""
 ON_A_LAPTOP = frozenset({"duckdb", "hypothesis", "moto", "pip", "pytest", "rich", "sqlglot"})
 NEVER_SHIPPED = ("testing", "cli")
+CERTIFICATES = "*.pem"
+"""Files beside the template that are shipped, as far as somebody put them there."""
 MACHINES = {"x86_64": ("x86_64", 0x3E), "arm64": ("aarch64", 0xB7)}
 TASK_ROOT = "/var/task"
 SHOWN = 6
@@ -78,6 +82,10 @@ TRIMMED = (
     "sqlalchemy/**/*_cy.*.so",
     "sqlalchemy/**/*.pyx",
     "sqlalchemy/**/*.pxd",
+    # PyMongo: sources of its compiled modules, and files within a database
+    "bson/*.[ch]",
+    "pymongo/*.[ch]",
+    "gridfs",
     # Powertools: a router of HTTP requests, with a browser's scripts, and classes of events
     # that no connector gets
     "aws_lambda_powertools/event_handler",
@@ -163,8 +171,11 @@ def build(
         raise BuildError(f"{out} is not empty: what it holds would be shipped.")
     install(read_requirements(connector, common), common.parent / "constraints.txt", out, target)
     trim_libraries(out, keep=keep)
+    trim_versions(out, target)
     copy_sources(common, out)
     copy_sources(connector, out)
+    for file in connector.glob(CERTIFICATES):
+        shutil.copyfile(file, out / file.name)
     compile_sources(out, target)
     set_modes(out)
     check(out, target)
@@ -231,10 +242,19 @@ def _split_requirement(requirement: str) -> tuple[str, list[str]]:
 def install(requirements: list[str], constraints: Path, out: Path, target: Target) -> None:
     """Install wheels for the target machine, which need not be this one.
 
-    Two platforms are named, because some libraries have wheels for one of them only.
-
     Raises:
         BuildError: pip failed; it has said why.
+    """
+    alone = [text for text in requirements if _split_requirement(text)[0] in ON_THE_RUNTIME]
+    _pip([text for text in requirements if text not in alone], constraints, out, target)
+    if alone:
+        _pip(alone, constraints, out, target, "--no-deps")
+
+
+def _pip(wanted: list[str], constraints: Path, out: Path, target: Target, *options: str) -> None:
+    """Let pip install some libraries.
+
+    Two platforms are named, because some libraries have wheels for one of them only.
     """
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
@@ -243,11 +263,12 @@ def install(requirements: list[str], constraints: Path, out: Path, target: Targe
         *("--platform", f"manylinux_2_28_{target.machine}"),
         *("--platform", f"manylinux2014_{target.machine}"),
         *("--constraint", str(constraints), "--target", str(out)),
-        *requirements,
+        *options,
+        *wanted,
     ]
     if subprocess.run(command, check=False).returncode != 0:  # noqa: S603 - our own Python
         raise BuildError(
-            f"pip of {sys.executable} could not install {', '.join(requirements)};"
+            f"pip of {sys.executable} could not install {', '.join(wanted)};"
             " its message is above. Set PYTHON to a Python 3.11 or later that has pip."
         )
 
@@ -264,6 +285,18 @@ def trim_libraries(out: Path, *, keep: Collection[str]) -> None:
         # Each is there three times; the loader asks for the one named after the ABI alone.
         if not re.fullmatch(r"lib\w+\.so\.\d+", library.name):
             library.unlink()
+
+
+def trim_versions(out: Path, target: Target) -> None:
+    """Remove modules for other Pythons beside their twin for the one that is built for.
+
+    Wheels of PyMongo hold what was compiled for all versions up to their own.
+    """
+    tag = f".cpython-{target.python.replace('.', '')}-"
+    for path in sorted(out.rglob("*.cpython-*.so")):
+        twin = re.sub(r"\.cpython-\d+-", tag, path.name)
+        if twin != path.name and path.with_name(twin).exists():
+            path.unlink()
 
 
 def _remove(path: Path) -> None:

@@ -280,3 +280,70 @@ def test_doctor_finds_faults(config: Path, capsys: pytest.CaptureFixture[str]) -
     config.write_text("[engin]\n", encoding="utf-8")
     assert run(config, "doctor") == 1
     assert "FAULT" in capsys.readouterr().out
+
+
+POLICY = {
+    "rules": [
+        {
+            "effect": "allow",
+            "schemas": ["s"],
+            "principals": {"accounts": ["111122223333"], "tags": {"team": ["bi"]}},
+        },
+        {"effect": "allow", "principals": {"arns": ["*/ann"]}, "columns": {"name": "hide"}},
+    ]
+}
+
+
+@pytest.fixture
+def guarded(config: Path) -> Path:
+    text = config.read_text(encoding="utf-8")
+    policy = f"access_policy = '{json.dumps(POLICY)}'\nsplit_signing_key = \"0123456789abcdef\"\n"
+    text = text.replace("splits = 2\n", f"splits = 2\n{policy}")
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+@pytest.mark.parametrize(
+    ("identity", "columns"),
+    [
+        ({"account": "111122223333", "tags": {"team": "bi"}}, "id,name"),
+        ("arn:aws:iam::1:user/ann", "id"),
+        ("", None),
+    ],
+)
+def test_who_asks_can_be_told(
+    guarded: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    identity: object,
+    columns: str | None,
+) -> None:
+    file = tmp_path / "who.json"
+    file.write_text(json.dumps(identity), encoding="utf-8")
+    who = identity if isinstance(identity, str) else str(file)
+    options = ["--config", str(guarded), "--identity", who]
+    status = main(["query", *options, "--format", "csv", "SELECT * FROM mem.s.t"])
+    answer = capsys.readouterr()
+    listed = main(["tables", *options, "mem"]), capsys.readouterr().out
+    described = main(["describe", *options, "mem.s.t"]), capsys.readouterr().out
+    explained = main(["explain", *options, "SELECT * FROM mem.s.t"])
+    if columns is None:
+        assert (status, listed, described[0], explained) == (1, (0, ""), 1, 1)
+        assert "There is no schema 's'" in answer.err
+        return
+    assert (status, listed[0], described[0], explained) == (0, 0, 0, 0)
+    assert answer.out.splitlines()[0] == columns
+    assert ("mem.z.u" in listed[1]) is (columns == "id")
+    assert ("name" in described[1]) is ("name" in columns)
+
+
+@pytest.mark.parametrize("text", ["{}x", '["a"]', '{"user": "a"}', '{"groups": "a"}', None])
+def test_what_is_no_identity_is_refused(
+    guarded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    file = tmp_path / "who.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    options = ["--config", str(guarded), "--identity", str(file)]
+    assert main(["query", *options, "SELECT 1 AS a"]) == 2
+    assert "who.json" in capsys.readouterr().err

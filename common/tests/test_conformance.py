@@ -27,6 +27,7 @@ from athena_connectors.common.connector import (
 )
 from athena_connectors.common.constraints import ColumnDomain, Constraints, Direction, OrderBy
 from athena_connectors.common.errors import (
+    BudgetExceededError,
     ColumnNotFoundError,
     ConnectorError,
     InternalError,
@@ -50,6 +51,7 @@ from athena_connectors.common.testing import (
 )
 from athena_connectors.common.testing.conformance import (
     blocks,
+    budgets,
     deadline,
     limits,
     metadata,
@@ -811,6 +813,22 @@ def makes_blocks_of_any_size(handle: Handle, event: Event, context: object) -> E
 @fault(deadline.check_deadline, "no time is left: raised nothing")
 def has_no_clock(handle: Handle, event: Event, context: object) -> Event:
     return handle(event, None)
+
+
+@fault(budgets.check_budgets, "a budget of 1: raised nothing, expected is BudgetExceededError")
+class EndsAtItsBudget(Shelf):
+    def read_split(self, scan: Scan, split: Split) -> Iterator[pa.RecordBatch]:
+        for batch in super().read_split(scan, split):
+            most = min((limit.most for limit in scan.budget.limits), default=batch.num_rows)
+            yield batch.slice(0, int(most) // scan.budget.shares)
+
+
+@fault(budgets.check_required_filters, "raised SourceError .*, not BudgetExceededError")
+def blames_the_source_for_a_rule(handle: Handle, event: Event, context: object) -> Event:
+    try:
+        return handle(event, context)
+    except BudgetExceededError as cause:
+        raise SourceError(cause.message) from cause
 
 
 def secrets_are_kept(subject: Subject) -> None:

@@ -128,7 +128,7 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_accepts_every_deployed_form(form: str) -> None:
+def test_checklist_1_accepts_every_deployed_form(form: str) -> None:
     text, expected = FORMS[form]
     found = parse(text)
     wanted = {
@@ -145,7 +145,7 @@ def test_accepts_every_deployed_form(form: str) -> None:
     assert {name: getattr(found, name) for name in wanted} == wanted
 
 
-def test_mysql_has_the_same_grammar() -> None:
+def test_issue_801_mysql_has_the_same_grammar() -> None:
     found = parse("mysql://jdbc:mysql://user:pass@h:3306/db?useSSL=true&${S}", engine="mysql")
     assert (found.user, password_of(found), found.secret_name) == ("user", "pass", "S")
     assert found.hosts == (("h", 3306),)
@@ -162,14 +162,14 @@ def test_mysql_has_the_same_grammar() -> None:
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1a2b-AbCdEf",
     ],
 )
-def test_finds_odd_secret_names(name: str) -> None:
+def test_issue_2129_finds_odd_secret_names(name: str) -> None:
     found = parse(f"postgres://jdbc:postgresql://h:5432/db?${{{name}}}&sslmode=require")
     assert found.secret_name == name
     assert found.properties == {"sslmode": "require"}
 
 
 @pytest.mark.parametrize("bad", ["${inv&li$dSecret}", "${an*therOne))}", "${in^a]i?}", "${}"])
-def test_rejects_what_is_no_secret_name(bad: str) -> None:
+def test_checklist_1_rejects_what_is_no_secret_name(bad: str) -> None:
     with pytest.raises(ConfigurationError, match="no secret's name"):
         parse(f"postgres://jdbc:postgresql://h:5432/db?{bad}")
 
@@ -186,7 +186,7 @@ def test_rejects_what_is_no_secret_name(bad: str) -> None:
         "postgres://jdbc:mysql://h:3306/db",
     ],
 )
-def test_rejects_another_prefix_and_shows_the_right_one(text: str) -> None:
+def test_issue_110_and_685_rejects_another_prefix_and_shows_the_right_one(text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse(text)
     assert "postgres://jdbc:postgresql://HOST:PORT/DATABASE?${SECRET}" in str(caught.value)
@@ -217,7 +217,7 @@ def test_errors_do_not_repeat_what_may_be_a_password(text: str) -> None:
 
 
 @given(password=st.text(min_size=1), user=st.text(min_size=1))
-def test_credentials_survive_encoding(user: str, password: str) -> None:
+def test_issue_195_135_and_479_credentials_survive_encoding(user: str, password: str) -> None:
     user_text, password_text = quote(user, safe=""), quote(password, safe="")
     for text in (
         f"postgres://jdbc:postgresql://h/db?user={user_text}&password={password_text}",
@@ -312,12 +312,13 @@ def test_collects_the_catalogs() -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"default": " "}, {"shop_connection_string": DEFAULT}])
-def test_needs_a_default(environ: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="setting default is missing"):
-        connection_strings(environ, engine="postgres")
+def test_checklist_1_needs_a_default(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="setting default is missing") as caught:
+        connection_strings(environ, engine="mysql")
+    assert "such as mysql://jdbc:mysql://HOST:PORT/DATABASE?${SECRET}." in caught.value.hint
 
 
-def test_takes_100_catalogs_and_not_101() -> None:
+def test_checklist_1_takes_100_catalogs_and_not_101() -> None:
     environ = {"default": DEFAULT} | {f"c{n}_connection_string": DEFAULT for n in range(99)}
     assert len(connection_strings(environ, engine="postgres")) == 100
     environ["one_more_connection_string"] = DEFAULT
@@ -378,7 +379,7 @@ GLUE = {"glue_connection": "g", "HOST": "h", "PORT": "5432", "DATABASE": "db"}
         ({"JDBC_PARAMS": "sslmode=require", "secret_name": "s"}, "sslmode=require&${s}"),
     ],
 )
-def test_a_glue_connection_gives_the_default(more: dict[str, str], query: str) -> None:
+def test_checklist_2_a_glue_connection_gives_the_default(more: dict[str, str], query: str) -> None:
     strings = connection_strings(GLUE | more, engine="postgres")
     assert strings == {"default": f"postgres://jdbc:postgresql://h:5432/db?{query}"}
     found = parse(strings["default"])

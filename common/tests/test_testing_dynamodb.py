@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from athena_connectors.common.testing import dynalite
+from athena_connectors.common.testing import dynalite, fetched
 from athena_connectors.common.testing.dynamodb import DynamoDb, TableIndex, dynamodb_server
 from athena_connectors.common.testing.dynamodb_faults import DynamoDbFault, dynamodb_proxy
 from botocore.exceptions import ClientError
@@ -128,26 +128,12 @@ def _listens(url: str) -> bool:
 def test_a_server_that_can_not_be_had_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(dynalite, "_SHARED", tmp_path)
+    monkeypatch.setattr(fetched, "_SHARED", tmp_path)
     monkeypatch.setattr(dynalite, "_node_and_npm", lambda: (["node"], ["false"]))
     monkeypatch.delenv("TEST_DYNAMODB_URL", raising=False)
     with pytest.raises(RuntimeError, match="false install"), dynamodb_server():
         pass
     assert not list(tmp_path.glob("dynalite-4.0.0"))
-
-
-def test_what_is_fetched_is_fetched_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(dynalite, "_SHARED", tmp_path / "new")
-    fetched: list[Path] = []
-
-    def fetch(folder: Path) -> None:
-        fetched.append(folder)
-        (folder / "file").write_text("whole")
-
-    folders = {dynalite._fetched("thing", fetch) for _ in range(2)}
-    assert folders == {tmp_path / "new/thing"}
-    assert (tmp_path / "new/thing/file").read_text() == "whole"
-    assert len(fetched) == 1
 
 
 # --- the proxy

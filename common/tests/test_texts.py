@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from athena_connectors.common.texts import text_array
+from athena_connectors.common.texts import is_text, text_after, text_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,3 +42,29 @@ def test_half_a_surrogate_pair_is_replaced_and_no_more(written: str, shown: str)
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(pa.ArrowTypeError):
         text_array([7])  # type: ignore[list-item]
+
+
+@given(_TEXTS.filter(bool), _TEXTS)
+def test_the_text_behind_all_that_begin_with_one_is_the_next(prefix: str, rest: str) -> None:
+    following = text_after(prefix)
+    if following:
+        assert is_text(following)
+        assert (prefix + rest).encode() < following.encode()
+        assert not following.startswith(prefix)
+    else:
+        assert set(prefix) == {"\U0010ffff"}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "following"),
+    [("a#", "a$"), ("\ud7ff", "\ue000"), ("a\U0010ffff", "b"), ("\U0010ffff", ""), ("", "")],
+)
+def test_no_half_of_a_pair_is_behind_a_text(prefix: str, following: str) -> None:
+    assert text_after(prefix) == following
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", True), ("\U0001f600", True), ("a\ud800", False), ("\udfff", False)]
+)
+def test_half_a_surrogate_pair_can_not_be_stored(text: str, *, expected: bool) -> None:
+    assert is_text(text) is expected

@@ -141,6 +141,7 @@ def sample_of(service: LogsFake, group: str, ids: Mapping[tuple[str, int], str])
             "log_group_include": group,
         },
         tables=tables,
+        derived_columns={"filter_pattern": ("message",)},
         native_query=NativeQuery(
             {
                 "STARTTIME": str(ZERO),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from athena_connectors.cloudwatch_logs import connector, tally
@@ -20,15 +20,15 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.expressions import FUNCTIONS
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.testing.engine import Catalog, LocalEngine
+from athena_connectors.common.testing.engines import Engines
 from athena_connectors.common.testing.faults import OneInstance, RemainingTime
 from athena_connectors.common.testing.folder_store import FolderStore
-from athena_connectors.common.testing.transport import InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from athena_connectors.common.testing.engine import LocalEngine
     from athena_connectors.common.testing.logs_server import LogsFake
 
 ZERO = 1_720_000_000_000
@@ -38,33 +38,17 @@ COLUMNS = ["log_stream", "time", "message"]
 EXTRA = ["event_time", "ingestion_time", "event_id", "log_group", "filter_pattern"]
 
 
-class Open(Protocol):
-    """Opens the connector."""
-
-    def __call__(self, *, pushdown: bool = True, **settings: str) -> LocalEngine: ...
-
-
 @pytest.fixture
-def open_engine(logs: LogsFake, tmp_path: Path) -> Iterator[Open]:
+def open_engine(logs: LogsFake, tmp_path: Path) -> Iterator[Engines]:
     logs.create_group("/App/Mixed", created_at=ZERO)
     for stream in ("a", "B"):
         logs.put("/App/Mixed", stream, [(ZERO + n * 1000, _text(n)) for n in range(EVENTS)])
-    opened = []
-
-    def open_(*, pushdown: bool = True, **settings: str) -> LocalEngine:
-        store = FolderStore(tmp_path)
-        environ = {"spill_bucket": "local", **logs.settings, **settings}
-        transport = InProcess(handler, settings=environ, store=store)
-        opened.append(LocalEngine({"cw": Catalog(transport, store)}, pushdown=pushdown))
-        return opened[-1]
-
-    yield open_
-    for engine in opened:
-        engine.close()
+    with Engines(handler, "cw", logs.settings, spill=tmp_path) as engines:
+        yield engines
 
 
 @pytest.fixture
-def instance(logs: LogsFake, open_engine: Open, tmp_path: Path) -> Iterator[OneInstance]:
+def instance(logs: LogsFake, open_engine: Engines, tmp_path: Path) -> Iterator[OneInstance]:
     store = FolderStore(tmp_path)
     environ = {"spill_bucket": "local", **logs.settings}
     opened = OneInstance(handler, environ, spill=store, store=store)
@@ -99,7 +83,7 @@ def test_a_malformed_setting_is_refused() -> None:
         from_environment({"max_splits": "many"})
 
 
-def test_everything_is_claimed(open_engine: Open) -> None:
+def test_everything_is_claimed(open_engine: Engines) -> None:
     claims = open_engine().client("cw").capabilities()
     assert claims.limit
     assert claims.top_n
@@ -110,7 +94,7 @@ def test_everything_is_claimed(open_engine: Open) -> None:
     assert off.passthrough is None
 
 
-def test_tables_are_listed_and_all_described_alike(open_engine: Open) -> None:
+def test_tables_are_listed_and_all_described_alike(open_engine: Engines) -> None:
     engine = open_engine()
     names = set(engine.tables("cw", "/App/Mixed"))
     assert {name.table for name in names} == {"a", "b", "all_log_streams"}
@@ -120,7 +104,7 @@ def test_tables_are_listed_and_all_described_alike(open_engine: Open) -> None:
     assert plain.describe("cw", table).schema.names == COLUMNS
 
 
-def test_names_are_found_in_any_case_and_shown_as_they_are(open_engine: Open) -> None:
+def test_names_are_found_in_any_case_and_shown_as_they_are(open_engine: Engines) -> None:
     (row,) = _rows(
         open_engine(),
         'SELECT DISTINCT log_group, log_stream FROM cw."/APP/mixed"."b"',
@@ -154,7 +138,7 @@ def test_names_are_found_in_any_case_and_shown_as_they_are(open_engine: Open) ->
         "length(message) > 27",
     ],
 )
-def test_a_pushed_predicate_loses_and_invents_no_row(open_engine: Open, predicate: str) -> None:
+def test_a_pushed_predicate_loses_and_invents_no_row(open_engine: Engines, predicate: str) -> None:
     sql = f"SELECT * FROM {ALL} WHERE {predicate} ORDER BY event_id"
     assert _rows(open_engine(), sql) == _rows(open_engine(pushdown=False), sql)
 
@@ -170,7 +154,7 @@ def test_a_pushed_predicate_loses_and_invents_no_row(open_engine: Open, predicat
     ],
 )
 def test_a_filter_pattern_is_asked_for_and_comes_back(
-    open_engine: Open, pattern: str, numbers: set[int]
+    open_engine: Engines, pattern: str, numbers: set[int]
 ) -> None:
     where = f"WHERE filter_pattern = '{pattern}'"
     rows = _rows(open_engine(), f"SELECT DISTINCT message, filter_pattern AS p FROM {ALL} {where}")
@@ -178,14 +162,14 @@ def test_a_filter_pattern_is_asked_for_and_comes_back(
     assert {row["p"] for row in rows} <= {pattern}
 
 
-def test_a_malformed_filter_pattern_is_an_error(open_engine: Open) -> None:
+def test_a_malformed_filter_pattern_is_an_error(open_engine: Engines) -> None:
     with pytest.raises(InvalidRequestError, match=r"filter pattern 'user@x'"):
         _rows(open_engine(), f"SELECT * FROM {ALL} WHERE filter_pattern = 'user@x'")
     with pytest.raises(InvalidRequestError, match="2000 characters"):
         _rows(open_engine(), f"SELECT * FROM {ALL} WHERE filter_pattern = '{'x' * 2000}'")
 
 
-def test_a_scan_that_can_have_no_row_makes_no_read(open_engine: Open, logs: LogsFake) -> None:
+def test_a_scan_that_can_have_no_row_makes_no_read(open_engine: Engines, logs: LogsFake) -> None:
     engine = open_engine()
     for predicate in ('"time" < 0', "log_stream = 'a:b'", '"time" IS NULL', f'"time" > {2**60}'):
         assert _rows(engine, f"SELECT * FROM {ALL} WHERE {predicate}") == []
@@ -193,7 +177,7 @@ def test_a_scan_that_can_have_no_row_makes_no_read(open_engine: Open, logs: Logs
 
 
 def test_one_stream_is_read_by_the_operation_that_may_be_called_more_often(
-    open_engine: Open, logs: LogsFake
+    open_engine: Engines, logs: LogsFake
 ) -> None:
     engine = open_engine()
     (row,) = _rows(engine, 'SELECT count(*) AS n FROM cw."/App/Mixed"."a"')
@@ -207,7 +191,7 @@ def test_one_stream_is_read_by_the_operation_that_may_be_called_more_often(
 
 @pytest.mark.parametrize("table", ["all_log_streams", "s"])
 def test_complaint_17_a_group_of_a_linked_account_is_read_by_its_arn(
-    open_engine: Open, logs: LogsFake, table: str
+    open_engine: Engines, logs: LogsFake, table: str
 ) -> None:
     account = "210987654321"
     logs.create_group("/App/Mixed", created_at=ZERO, account=account)
@@ -223,7 +207,7 @@ def test_complaint_17_a_group_of_a_linked_account_is_read_by_its_arn(
 
 
 def test_complaint_04_no_more_readers_than_max_splits_are_at_work(
-    open_engine: Open, logs: LogsFake
+    open_engine: Engines, logs: LogsFake
 ) -> None:
     now = int(time.time() * 1000)
     logs.create_group("/full", created_at=now - DAY, stored_bytes=10**15)
@@ -249,14 +233,14 @@ def _query(engine: LocalEngine, columns: str = "*", **changes: str) -> list[dict
     return _rows(engine, f"SELECT {columns} FROM TABLE(cw.system.query({written}))")
 
 
-def test_a_native_query_is_run_once(open_engine: Open, logs: LogsFake) -> None:
+def test_a_native_query_is_run_once(open_engine: Engines, logs: LogsFake) -> None:
     rows = _query(open_engine())
     assert [row["@message"] for row in rows] == [_text(n // 2) for n in range(5)]
     assert logs.count("StartQuery") == 1
 
 
 def test_a_native_query_of_what_does_not_exist_for_athena_is_refused(
-    open_engine: Open, logs: LogsFake
+    open_engine: Engines, logs: LogsFake
 ) -> None:
     with pytest.raises(LookupError, match="/App/Mixed"):
         _query(open_engine(log_group_exclude="/App/*"))
@@ -265,7 +249,7 @@ def test_a_native_query_of_what_does_not_exist_for_athena_is_refused(
     assert logs.count("StartQuery") == 0
 
 
-def test_native_queries_can_be_switched_off(open_engine: Open) -> None:
+def test_native_queries_can_be_switched_off(open_engine: Engines) -> None:
     opened = from_environment({"enable_query_passthrough": "false"})
     with pytest.raises(UnsupportedOperationError, match="switched off"):
         opened.describe_passthrough({})
@@ -274,7 +258,7 @@ def test_native_queries_can_be_switched_off(open_engine: Open) -> None:
 # What it shows
 
 
-def test_the_native_query_of_each_split_is_shown(open_engine: Open) -> None:
+def test_the_native_query_of_each_split_is_shown(open_engine: Engines) -> None:
     engine = open_engine()
     (scan,) = engine.explain(
         f"SELECT * FROM {ALL} WHERE \"time\" < {ZERO + 10} AND log_stream = 'a'"
@@ -290,7 +274,7 @@ def test_the_native_query_of_each_split_is_shown(open_engine: Open) -> None:
 
 
 def test_complaint_23_a_scan_of_everything_leaves_a_warning(
-    open_engine: Open, caplog: pytest.LogCaptureFixture
+    open_engine: Engines, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, connector.__name__)
     engine = open_engine()
@@ -304,7 +288,7 @@ def test_complaint_23_a_scan_of_everything_leaves_a_warning(
 
 
 def test_complaint_06_each_split_leaves_one_line(
-    open_engine: Open, caplog: pytest.LogCaptureFixture
+    open_engine: Engines, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, tally.__name__)
     _rows(open_engine(), f"SELECT message FROM {ALL}")
@@ -351,7 +335,7 @@ def test_a_query_of_a_container_is_as_good_as_its_first(instance: OneInstance) -
 
 
 def test_the_rate_is_shared_by_the_splits(
-    open_engine: Open, logs: LogsFake, monkeypatch: pytest.MonkeyPatch
+    open_engine: Engines, logs: LogsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates: list[float | None] = []
     monkeypatch.setattr(Client, "limit_rate", lambda _, rate: rates.append(rate))

@@ -10,6 +10,7 @@ from athena_connectors.cloudwatch_logs.log_group import LogClass, LogGroup
 from athena_connectors.cloudwatch_logs.settings import Settings
 from athena_connectors.common import errors
 from athena_connectors.common.config import load_settings
+from athena_connectors.common.testing.directories import ManualClock
 from athena_connectors.common.testing.logs_faults import LogsFault
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,22 +29,13 @@ LINKED = "210987654321"
 OTHER = "310987654321"
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def make(connect: ConnectClient, clock: Clock) -> Make:
+def make(connect: ConnectClient, clock: ManualClock) -> Make:
     """Makes groups with settings beside those that lead to the stand-in."""
 
     def make(**environ: str) -> LogGroups:
@@ -124,7 +116,7 @@ def test_complaint_08_a_failed_lookup_changes_no_later_one(logs: LogsFake, make:
 
 
 def test_all_names_are_listed_once_a_minute_to_find_one(
-    logs: LogsFake, make: Make, clock: Clock
+    logs: LogsFake, make: Make, clock: ManualClock
 ) -> None:
     logs.create_group("shop")
     groups = make()
@@ -138,7 +130,7 @@ def test_all_names_are_listed_once_a_minute_to_find_one(
 
 
 def test_complaint_08_a_spelling_is_remembered_for_a_while(
-    logs: LogsFake, make: Make, clock: Clock
+    logs: LogsFake, make: Make, clock: ManualClock
 ) -> None:
     logs.create_group("/app/Shop")
     groups = make(name_cache_ttl_s="300")
@@ -344,5 +336,5 @@ def test_a_group_of_another_account_than_was_asked_for_is_not_taken() -> None:
 
     client: Any = Lenient()
     settings_ = load_settings(Settings, {"include_linked_accounts": "true"})
-    found = LogGroups(client, settings_, clock=Clock()).find(f"{LINKED}:/app")
+    found = LogGroups(client, settings_, clock=ManualClock()).find(f"{LINKED}:/app")
     assert found.group.identifier == f"arn:aws:logs:r:{LINKED}:log-group:/app"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,7 @@ from athena_connectors.common.errors import (
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.read_ahead import batches_of
 from athena_connectors.common.source_calls import Reply
+from athena_connectors.common.testing.conformance.threads import no_thread_stays
 from athena_connectors.common.testing.logs_faults import LogsFault
 
 if TYPE_CHECKING:
@@ -93,10 +93,8 @@ class Reading:
 
 @pytest.fixture(autouse=True)
 def _no_thread_stays() -> Iterator[None]:
-    before = {thread for thread in threading.enumerate() if thread.name == "streaming-producer"}
-    yield
-    after = {thread for thread in threading.enumerate() if thread.name == "streaming-producer"}
-    assert after <= before
+    with no_thread_stays():
+        yield
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -26,10 +26,10 @@ from athena_connectors.common.expressions import FUNCTIONS
 from athena_connectors.common.protocol.messages import Split, TableName
 from athena_connectors.common.testing.dynamodb import TableIndex
 from athena_connectors.common.testing.dynamodb_faults import DynamoDbFault, dynamodb_proxy
-from athena_connectors.common.testing.engine import Catalog, LocalEngine
+from athena_connectors.common.testing.engine import LocalEngine
+from athena_connectors.common.testing.engines import Engines
 from athena_connectors.common.testing.faults import OneInstance, RemainingTime
 from athena_connectors.common.testing.folder_store import FolderStore
-from athena_connectors.common.testing.transport import InProcess
 from athena_connectors.common.valueset import SortedRangeSet
 from athena_connectors.dynamodb.app import handler
 from athena_connectors.dynamodb.client import Client
@@ -51,12 +51,6 @@ MB = 1 << 20
 Both = tuple[LocalEngine, LocalEngine]
 
 
-class Open(Protocol):
-    """Opens the connector behind the proxy."""
-
-    def __call__(self, *, pushdown: bool = True, **settings: str) -> LocalEngine: ...
-
-
 @pytest.fixture(scope="module")
 def proxy(dynamodb: DynamoDb) -> Iterator[DynamoDbProxy]:
     with dynamodb_proxy(dynamodb) as opened:
@@ -71,33 +65,18 @@ def _healthy(proxy: DynamoDbProxy) -> Iterator[None]:
 
 
 @pytest.fixture
-def open_engine(proxy: DynamoDbProxy, tmp_path: Path) -> Iterator[Open]:
-    opened = []
-
-    def open_(*, pushdown: bool = True, **settings: str) -> LocalEngine:
-        store = FolderStore(tmp_path)
-        environ = {"spill_bucket": "local", **proxy.address.settings, **settings}
-        transport = InProcess(handler, settings=environ, store=store)
-        opened.append(LocalEngine({"dy": Catalog(transport, store)}, pushdown=pushdown))
-        return opened[-1]
-
-    yield open_
-    for engine in opened:
-        engine.close()
+def open_engine(proxy: DynamoDbProxy, tmp_path: Path) -> Iterator[Engines]:
+    with Engines(handler, "dy", proxy.address.settings, spill=tmp_path) as engines:
+        yield engines
 
 
 @pytest.fixture(scope="module")
 def both(proxy: DynamoDbProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """An engine that pushes and one that does not, for many tests that set no fault."""
-    opened = []
-    for pushdown in (True, False):
-        store = FolderStore(tmp_path_factory.mktemp("spill"))
-        environ = {"spill_bucket": "local", "keys_per_split": "1", **proxy.address.settings}
-        transport = InProcess(handler, settings=environ, store=store)
-        opened.append(LocalEngine({"dy": Catalog(transport, store)}, pushdown=pushdown))
-    yield opened[0], opened[1]
-    for engine in opened:
-        engine.close()
+    settings = {**proxy.address.settings, "keys_per_split": "1"}
+    spill = tmp_path_factory.mktemp("spill")
+    with Engines(handler, "dy", settings, spill=spill) as engines:
+        yield engines(), engines(pushdown=False)
 
 
 def _item(number: int) -> dict[str, dict[str, Any]]:
@@ -162,7 +141,7 @@ def test_nothing_is_asked_before_it_is_needed() -> None:
     connector.close()
 
 
-def test_everything_is_claimed(open_engine: Open) -> None:
+def test_everything_is_claimed(open_engine: Engines) -> None:
     claims = open_engine().client("dy").capabilities()
     assert claims.limit
     assert claims.top_n
@@ -196,7 +175,7 @@ def test_bug_01_one_client_makes_all_calls_so_that_all_have_its_credentials(
     instance.close()
 
 
-def test_tables_are_listed_and_described(open_engine: Open, table: str) -> None:
+def test_tables_are_listed_and_described(open_engine: Engines, table: str) -> None:
     engine = open_engine()
     assert TableName("default", table.lower()) in engine.tables("dy", "default")
     schema = engine.describe("dy", TableName("default", table)).schema
@@ -256,7 +235,7 @@ def test_a_pushed_predicate_loses_and_invents_no_row(
 
 @pytest.mark.parametrize("size", ["= 2", "IN (1, 2, 3)", "BETWEEN 2 AND 3", "< 2.5", "<> 2"])
 def test_numbers_of_more_digits_than_are_shown_are_found_by_what_is_shown(
-    open_engine: Open, dynamodb: DynamoDb, size: str
+    open_engine: Engines, dynamodb: DynamoDb, size: str
 ) -> None:
     table = dynamodb.create_table(("pk", "S"), ("sk", "N"))
     numbers = ["1", "1.9999999996", "2", "2.0000000004", "2.0000000006", "3.0000000001"]
@@ -273,7 +252,7 @@ def test_numbers_of_more_digits_than_are_shown_are_found_by_what_is_shown(
     assert _bag(pushed.to_pylist()) == _bag(plain.to_pylist())
 
 
-def test_the_shortest_way_is_taken(open_engine: Open, table: str, proxy: DynamoDbProxy) -> None:
+def test_the_shortest_way_is_taken(open_engine: Engines, table: str, proxy: DynamoDbProxy) -> None:
     engine = open_engine()
     source = f'dy."default"."{table}"'
     ways = {
@@ -291,7 +270,7 @@ def test_the_shortest_way_is_taken(open_engine: Open, table: str, proxy: DynamoD
 
 
 def test_a_predicate_that_nothing_can_satisfy_makes_no_read(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     engine = open_engine()
     engine.query(f'SELECT 1 FROM dy."default"."{table}" LIMIT 1')
@@ -302,7 +281,7 @@ def test_a_predicate_that_nothing_can_satisfy_makes_no_read(
 
 
 def test_bug_18_long_lists_stay_within_the_limits_of_requests(
-    open_engine: Open, table: str
+    open_engine: Engines, table: str
 ) -> None:
     sizes = ", ".join(str(number) for number in range(3, 900))
     texts = ", ".join(f"'text {number} {'x' * 30}'" for number in range(300))
@@ -315,7 +294,7 @@ def test_bug_18_long_lists_stay_within_the_limits_of_requests(
 
 @pytest.mark.parametrize("names", [("index", "segmentId"), ("__split_part", "hash"), ("a.b", "#")])
 def test_bug_23_keys_may_have_any_name(
-    open_engine: Open, dynamodb: DynamoDb, names: tuple[str, str]
+    open_engine: Engines, dynamodb: DynamoDb, names: tuple[str, str]
 ) -> None:
     first, second = names
     table = dynamodb.create_table((first, "S"), (second, "B"))
@@ -333,7 +312,7 @@ def test_bug_23_keys_may_have_any_name(
 
 
 def test_bug_24_a_large_on_demand_table_has_many_splits(
-    open_engine: Open, dynamodb: DynamoDb, proxy: DynamoDbProxy
+    open_engine: Engines, dynamodb: DynamoDb, proxy: DynamoDbProxy
 ) -> None:
     table = dynamodb.create_table(("pk", "S"), on_demand=True)
     dynamodb.put_items(table, [{"pk": {"S": f"k{number}"}} for number in range(100)])
@@ -434,7 +413,7 @@ def test_two_pages_of_splits_hold_each_key_once(
 
 
 def test_an_index_that_lacks_columns_of_the_plan_is_read_as_planned(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     sql = f'SELECT pk, sk FROM dy."default"."{table}" WHERE name = \'näme 3 \U0001f600\' AND sk > 9'
     engine = open_engine()
@@ -468,7 +447,7 @@ def test_a_split_of_another_way_is_read_and_filtered_here(
 
 
 def test_an_index_that_is_being_made_is_not_read(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     def make(told: dict[str, Any]) -> None:
         for index in told["GlobalSecondaryIndexes"]:
@@ -485,7 +464,7 @@ def test_an_index_that_is_being_made_is_not_read(
 
 
 def test_a_forced_index_gives_what_is_in_it(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     engine = open_engine()
     sql = f'SELECT sk FROM dy."default"."{table}$by_city" WHERE size = 2'
@@ -498,7 +477,7 @@ def test_a_forced_index_gives_what_is_in_it(
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 100, 599, 600, 10_000])
-def test_a_limit_gives_so_many_rows(open_engine: Open, table: str, limit: int) -> None:
+def test_a_limit_gives_so_many_rows(open_engine: Engines, table: str, limit: int) -> None:
     sql = f'SELECT sk FROM dy."default"."{table}" LIMIT {limit}'
     numbers = _numbers(open_engine(), sql)
     assert len(numbers) == len(set(numbers)) == min(limit, ITEMS)
@@ -506,7 +485,7 @@ def test_a_limit_gives_so_many_rows(open_engine: Open, table: str, limit: int) -
 
 @pytest.mark.parametrize("predicate", ["odd LIKE '%3' AND sk > 100", "size = 7", "city = 'city 2'"])
 def test_bug_28_a_limit_counts_wanted_rows_only(
-    open_engine: Open, table: str, predicate: str
+    open_engine: Engines, table: str, predicate: str
 ) -> None:
     engine = open_engine()
     source = f'dy."default"."{table}" WHERE {predicate}'
@@ -515,13 +494,13 @@ def test_bug_28_a_limit_counts_wanted_rows_only(
     assert len(_numbers(engine, f"SELECT sk FROM {source} LIMIT 5")) == 5
 
 
-def test_bug_29_rows_that_offset_skips_are_read_too(open_engine: Open, table: str) -> None:
+def test_bug_29_rows_that_offset_skips_are_read_too(open_engine: Engines, table: str) -> None:
     sql = f'SELECT sk FROM dy."default"."{table}" OFFSET 10 LIMIT 585'
     assert len(_numbers(open_engine(), sql)) == 585
 
 
 def test_bug_27_a_limit_needs_few_requests(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     engine = open_engine()
     engine.query(f'SELECT 1 FROM dy."default"."{table}" LIMIT 1')
@@ -531,13 +510,13 @@ def test_bug_27_a_limit_needs_few_requests(
     assert len(proxy.requests("Scan")) == 1
 
 
-def test_an_order_is_applied_here(open_engine: Open, table: str) -> None:
+def test_an_order_is_applied_here(open_engine: Engines, table: str) -> None:
     sql = f'SELECT sk FROM dy."default"."{table}" ORDER BY share DESC LIMIT 4'
     assert _numbers(open_engine(), sql) == [599, 598, 597, 596]
 
 
 def test_rows_are_counted_without_columns(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     assert _rows(open_engine(), f'SELECT count(*) AS n FROM dy."default"."{table}"') == [
         {"n": ITEMS}
@@ -546,7 +525,7 @@ def test_rows_are_counted_without_columns(
 
 
 def test_items_that_are_fetched_by_key_are_counted_too(
-    open_engine: Open, dynamodb: DynamoDb, proxy: DynamoDbProxy
+    open_engine: Engines, dynamodb: DynamoDb, proxy: DynamoDbProxy
 ) -> None:
     table = dynamodb.create_table(("pk", "S"))
     dynamodb.put_items(table, [{"pk": {"S": f"k{number}"}} for number in range(9)])
@@ -559,7 +538,7 @@ def test_items_that_are_fetched_by_key_are_counted_too(
 
 
 def test_a_scan_that_is_not_allowed_is_refused_before_it_costs(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     engine = open_engine(allow_full_scan="false")
     source = f'dy."default"."{table}"'
@@ -571,7 +550,7 @@ def test_a_scan_that_is_not_allowed_is_refused_before_it_costs(
 
 
 def test_a_table_that_is_too_large_is_not_scanned(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     proxy.alter_table(table, lambda told: told.update(TableSizeBytes=12_000_000_000))
     engine = open_engine(max_scan_bytes="1000000000")
@@ -580,7 +559,7 @@ def test_a_table_that_is_too_large_is_not_scanned(
 
 
 def test_a_budget_ends_a_query_within_one_page(
-    open_engine: Open, dynamodb: DynamoDb, proxy: DynamoDbProxy
+    open_engine: Engines, dynamodb: DynamoDb, proxy: DynamoDbProxy
 ) -> None:
     table = dynamodb.create_table(("pk", "S"))
     filling = {"filling": {"S": "x" * 20_000}}
@@ -611,7 +590,7 @@ def test_a_rate_is_shared_by_all_splits(
     instance.close()
 
 
-def test_what_a_split_cost_is_told(open_engine: Open, table: str) -> None:
+def test_what_a_split_cost_is_told(open_engine: Engines, table: str) -> None:
     (scan,) = open_engine().query(f'SELECT * FROM dy."default"."{table}"').scans
     (split,) = scan.splits
     assert split.stats is not None
@@ -633,7 +612,7 @@ def test_what_a_split_cost_is_told(open_engine: Open, table: str) -> None:
     ids=["throttled", "failing"],
 )
 def test_a_fifth_of_all_calls_fails_and_rows_are_the_same(
-    open_engine: Open, table: str, proxy: DynamoDbProxy, fault: DynamoDbFault
+    open_engine: Engines, table: str, proxy: DynamoDbProxy, fault: DynamoDbFault
 ) -> None:
     proxy.fail(fault)
     engine = open_engine(keys_per_split="1")
@@ -643,7 +622,7 @@ def test_a_fifth_of_all_calls_fails_and_rows_are_the_same(
 
 
 def test_a_table_that_is_deleted_after_it_was_planned_is_an_error(
-    open_engine: Open, dynamodb: DynamoDb, proxy: DynamoDbProxy
+    open_engine: Engines, dynamodb: DynamoDb, proxy: DynamoDbProxy
 ) -> None:
     table = dynamodb.create_table(("pk", "S"))
     dynamodb.put_items(table, [{"pk": {"S": f"k{number}"}} for number in range(10)])
@@ -653,14 +632,14 @@ def test_a_table_that_is_deleted_after_it_was_planned_is_an_error(
         engine.query(f'SELECT * FROM dy."default"."{table}"')
 
 
-def test_a_table_that_is_not_there_is_told(open_engine: Open) -> None:
+def test_a_table_that_is_not_there_is_told(open_engine: Engines) -> None:
     with pytest.raises(TableNotFoundError, match="no_such_table"):
         open_engine().query('SELECT * FROM dy."default".no_such_table')
 
 
 @pytest.mark.parametrize("operation", ["DescribeTable", "Scan", "Query"])
 def test_a_right_that_is_lacking_is_named(
-    open_engine: Open, table: str, proxy: DynamoDbProxy, operation: str
+    open_engine: Engines, table: str, proxy: DynamoDbProxy, operation: str
 ) -> None:
     proxy.fail(DynamoDbFault(code="AccessDeniedException", operation=operation))
     sql = f'SELECT * FROM dy."default"."{table}" WHERE pk = \'key 1\''
@@ -694,7 +673,7 @@ def _call(query: str) -> str:
 
 
 def test_bug_31_a_native_query_gives_all_its_pages(
-    open_engine: Open, dynamodb: DynamoDb, proxy: DynamoDbProxy
+    open_engine: Engines, dynamodb: DynamoDb, proxy: DynamoDbProxy
 ) -> None:
     table = dynamodb.create_table(("pk", "S"))
     filling = {"filling": {"S": "x" * 20_000}}
@@ -707,14 +686,14 @@ def test_bug_31_a_native_query_gives_all_its_pages(
 
 
 def test_bug_30_a_native_query_has_columns_though_the_first_items_do_not_match(
-    open_engine: Open, table: str
+    open_engine: Engines, table: str
 ) -> None:
     rows = _rows(open_engine(), _call(f'SELECT * FROM "{table}" WHERE sk = 599'))
     assert [(row["pk"], row["size"]) for row in rows] == [("key 29", 9)]
 
 
 def test_a_native_query_without_a_row_has_the_columns_that_it_names(
-    open_engine: Open, table: str
+    open_engine: Engines, table: str
 ) -> None:
     engine = open_engine()
     named = engine.query(_call(f'SELECT sk, "City", pk FROM "{table}" WHERE sk = 9999')).table
@@ -723,14 +702,14 @@ def test_a_native_query_without_a_row_has_the_columns_that_it_names(
     assert (every.num_rows, every.column_names) == (0, ["pk", "sk"])
 
 
-def test_columns_of_a_native_query_come_in_its_order(open_engine: Open, table: str) -> None:
+def test_columns_of_a_native_query_come_in_its_order(open_engine: Engines, table: str) -> None:
     found = open_engine().query(_call(f'SELECT sk, rare, pk FROM "{table}" WHERE sk < 3')).table
     assert found.column_names == ["sk", "rare", "pk"]
     assert found.column("rare").to_pylist() == [None] * 3
     assert [int(number) for number in found.column("sk").to_pylist()] == [0, 1, 2]
 
 
-def test_a_native_query_is_filtered_and_limited_here(open_engine: Open, table: str) -> None:
+def test_a_native_query_is_filtered_and_limited_here(open_engine: Engines, table: str) -> None:
     call = _call(f'SELECT pk, sk FROM "{table}"')
     rows = _rows(open_engine(), f"{call} WHERE sk >= 590 AND pk = 'key 29' LIMIT 4")
     assert len(rows) == 4
@@ -748,14 +727,14 @@ def test_a_native_query_is_filtered_and_limited_here(open_engine: Open, table: s
     ids=["missing", "delete", "two tables", "wrong"],
 )
 def test_a_native_query_that_can_not_be_is_refused(
-    open_engine: Open, table: str, query: str, error: type[Exception]
+    open_engine: Engines, table: str, query: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         open_engine().query(_call(query.format(table)))
 
 
 def test_a_native_query_does_not_reach_a_table_that_is_excluded(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     engine = open_engine(table_exclude="TABLE_*")
     with pytest.raises(TableNotFoundError, match="table_include and table_exclude"):
@@ -769,7 +748,7 @@ def test_native_queries_that_are_off_are_refused_by_the_function_too() -> None:
         connector.describe_passthrough({"QUERY": "SELECT * FROM t"})
 
 
-def test_the_native_text_of_a_statement_is_the_statement(open_engine: Open, table: str) -> None:
+def test_the_native_text_of_a_statement_is_the_statement(open_engine: Engines, table: str) -> None:
     (scan,) = open_engine().explain(_call(f'/* x */ SELECT pk FROM "{table}"'))
     (split,) = scan.splits
     assert split.native is not None
@@ -787,9 +766,15 @@ def test_findings_are_those_of_the_source(proxy: DynamoDbProxy, table: str) -> N
 
 
 def test_the_segments_of_a_scan_are_told(
-    open_engine: Open, table: str, proxy: DynamoDbProxy
+    open_engine: Engines, table: str, proxy: DynamoDbProxy
 ) -> None:
     proxy.alter_table(table, lambda told: told.update(TableSizeBytes=2 * 256 * MB))
     (scan,) = open_engine().explain(f'SELECT * FROM dy."default"."{table}" WHERE size = 1')
     texts = [split.native.native for split in scan.splits if split.native is not None]
     assert [text.partition(" (")[2] for text in texts] == ["segment 1 of 2)", "segment 2 of 2)"]
+
+
+@pytest.mark.parametrize("name", ["orders", "orders$by_day", "orders$"])
+def test_rules_of_access_are_about_the_table_whatever_index_is_named(name: str) -> None:
+    connector = from_environment({"AWS_REGION": "eu-west-1"})
+    assert connector.listed_as(TableName("default", name)) == TableName("default", "orders")

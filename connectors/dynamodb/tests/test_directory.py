@@ -15,9 +15,10 @@ from athena_connectors.common.errors import (
     TableNotFoundError,
     UnsupportedOperationError,
 )
-from athena_connectors.common.glue_tables import GlueDatabase, GlueTable
+from athena_connectors.common.glue_tables import GlueTable
 from athena_connectors.common.paging import encode_name_token
 from athena_connectors.common.protocol.messages import TableName
+from athena_connectors.common.testing.directories import ManualClock, MemoryGlue, pages_of_tables
 from athena_connectors.dynamodb.directory import Directory
 from athena_connectors.dynamodb.settings import Settings
 from athena_connectors.dynamodb.source_table import Index, IndexKind, Key, SourceTable
@@ -25,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from athena_connectors.common.glue_tables import GlueCatalog
     from athena_connectors.dynamodb.client import Client
@@ -73,59 +74,23 @@ class Account:
         return rest[:size], rest[size - 1] if len(rest) > size else None
 
 
-@dataclass
-class Glue:
-    """Plays the Glue catalog."""
-
-    shown: list[GlueTable] = field(default_factory=list)
-    flagged: dict[str, str] = field(default_factory=dict)
-
-    def databases(self) -> Iterator[GlueDatabase]:
-        yield from (GlueDatabase(name, location) for name, location in self.flagged.items())
-
-    def database(self, name: str) -> GlueDatabase | None:
-        return next((item for item in self.databases() if item.name == name), None)
-
-    def tables(self, database: str) -> Iterator[GlueTable]:
-        yield from (item for item in self.shown if item.database == database)
-
-    def table(self, database: str, name: str) -> GlueTable | None:
-        return next((item for item in self.tables(database) if item.name == name), None)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def declared(name: str, database: str = "default", **parameters: str) -> GlueTable:
     return GlueTable(database, name, (), {"classification": "dynamodb", **parameters}, "", {})
 
 
 def directory(
-    account: Account, glue: Glue | None = None, *, clock: Clock | None = None, **environ: str
+    account: Account,
+    glue: MemoryGlue | None = None,
+    *,
+    clock: ManualClock | None = None,
+    **environ: str,
 ) -> Directory:
     return Directory(
         cast("Client", account),
         load_settings(Settings, environ),
         cast("GlueCatalog", glue),
-        clock=clock or Clock(),
+        clock=clock or ManualClock(),
     )
-
-
-def names(found: Directory, schema: str = "default", size: int | None = None) -> list[list[str]]:
-    """The pages of a listing."""
-    pages: list[list[str]] = []
-    token = None
-    while len(pages) < 100:
-        page = found.page_tables(schema, token=token, page_size=size)
-        pages.append(list(page.items))
-        token = page.next_token
-        if token is None:
-            return pages
-    raise AssertionError(pages)
 
 
 def resolved(found: Directory, table: str, schema: str = "default") -> str:
@@ -136,13 +101,13 @@ def resolved(found: Directory, table: str, schema: str = "default") -> str:
 
 
 def test_schemas_are_flagged_databases_and_default_last() -> None:
-    glue = Glue(flagged={"z": "dynamo-db-flag", "default": "dynamo-db-flag", "a": "s3://x"})
+    glue = MemoryGlue(known={"z": "dynamo-db-flag", "default": "dynamo-db-flag", "a": "s3://x"})
     assert directory(Account([]), glue).list_schemas() == ["z", "default"]
     assert directory(Account([])).list_schemas() == ["default"]
 
 
 def test_a_schema_is_known_in_any_case_and_without_a_flag() -> None:
-    found = directory(Account([]), Glue(flagged={"sales": "s3://x"}))
+    found = directory(Account([]), MemoryGlue(known={"sales": "s3://x"}))
     assert found.resolve_schema("Sales") == "sales"
     assert found.resolve_schema("DEFAULT") == "default"
     with pytest.raises(SchemaNotFoundError, match="'other'"):
@@ -158,20 +123,22 @@ def test_without_glue_there_is_one_schema() -> None:
 
 
 def test_glue_tables_come_first_and_none_twice() -> None:
-    glue = Glue([declared("orders"), declared("alias", sourceTable="Users"), declared("b")])
+    glue = MemoryGlue([declared("orders"), declared("alias", sourceTable="Users"), declared("b")])
     found = directory(Account(["Orders", "Users", "x1"]), glue)
-    assert names(found) == [["alias", "b", "orders", "Users", "x1"]]
+    assert pages_of_tables(found, "default") == [["alias", "b", "orders", "Users", "x1"]]
 
 
 def test_bug_02_and_04_only_glue_tables_for_dynamodb_are_listed() -> None:
     other = GlueTable("default", "users", (), {}, "s3://bucket/users", {})
-    found = directory(Account(["Users"]), Glue([other, GlueTable("default", "v", (), {}, "", {})]))
-    assert names(found) == [["Users"]]
+    found = directory(
+        Account(["Users"]), MemoryGlue([other, GlueTable("default", "v", (), {}, "", {})])
+    )
+    assert pages_of_tables(found, "default") == [["Users"]]
 
 
 def test_other_schemas_have_the_tables_of_glue_alone() -> None:
-    glue = Glue([declared("orders", "shop")], {"shop": "dynamo-db-flag"})
-    assert names(directory(Account(["Users"]), glue), "shop") == [["orders"]]
+    glue = MemoryGlue([declared("orders", "shop")], {"shop": "dynamo-db-flag"})
+    assert pages_of_tables(directory(Account(["Users"]), glue), "shop") == [["orders"]]
 
 
 @settings(max_examples=150)
@@ -185,8 +152,8 @@ def test_issue_3158_pages_of_any_size_hold_each_name_once(
     account: set[str], glue: set[str], size: int, per_call: int
 ) -> None:
     tables = Account(sorted(account), page=per_call)
-    found = directory(tables, Glue([declared(name) for name in glue]))
-    pages = names(found, size=size)
+    found = directory(tables, MemoryGlue([declared(name) for name in glue]))
+    pages = pages_of_tables(found, "default", size)
     assert all(len(page) == size for page in pages[:-1])
     assert len(pages[-1]) <= size
     assert len(pages) == 1 or pages[-1]
@@ -206,7 +173,7 @@ def test_a_token_of_another_listing_is_refused(token: str) -> None:
 def test_issue_606_and_1695_patterns_decide_what_exists() -> None:
     account = Account(["Shop-Orders", "shop-users", "other", "shop-secret"])
     found = directory(account, table_include="SHOP-*", table_exclude="*-Secret")
-    assert names(found) == [["Shop-Orders", "shop-users"]]
+    assert pages_of_tables(found, "default") == [["Shop-Orders", "shop-users"]]
     assert resolved(found, "shop-orders") == "Shop-Orders"
     for hidden in ("other", "shop-secret"):
         with pytest.raises(TableNotFoundError, match=hidden):
@@ -215,20 +182,22 @@ def test_issue_606_and_1695_patterns_decide_what_exists() -> None:
 
 
 def test_a_glue_table_does_not_open_what_is_excluded() -> None:
-    glue = Glue(
+    glue = MemoryGlue(
         [declared("open", sourceTable="secret"), declared("far", sourceTable=ARN), declared("ok")]
     )
     found = directory(Account(["secret", "ok1"]), glue, table_exclude="secret,far")
-    assert names(found) == [["ok", "ok1"]]
+    assert pages_of_tables(found, "default") == [["ok", "ok1"]]
     for hidden in ("open", "far"):
         with pytest.raises(TableNotFoundError):
             resolved(found, hidden)
 
 
 def test_a_glue_table_is_included_by_either_name() -> None:
-    glue = Glue([declared("mine", sourceTable="Theirs"), declared("yours", sourceTable="Mine2")])
+    glue = MemoryGlue(
+        [declared("mine", sourceTable="Theirs"), declared("yours", sourceTable="Mine2")]
+    )
     found = directory(Account(["Theirs", "Mine2"]), glue, table_include="theirs,yours")
-    assert names(found) == [["mine", "yours", "Theirs"]]
+    assert pages_of_tables(found, "default") == [["mine", "yours", "Theirs"]]
 
 
 # --- tables
@@ -262,7 +231,7 @@ def test_an_ambiguous_name_tells_the_candidates_and_the_way_out(tables: list[str
 
 
 def test_names_are_listed_once_in_a_minute_and_anew_at_a_miss() -> None:
-    account, clock = Account(["Orders", "Users"]), Clock()
+    account, clock = Account(["Orders", "Users"]), ManualClock()
     found = directory(account, clock=clock)
     assert [resolved(found, "orders"), resolved(found, "users")] == ["Orders", "Users"]
     assert account.listings == 1
@@ -331,7 +300,7 @@ def test_a_wrong_name_offers_close_ones() -> None:
 
 def test_a_glue_table_keeps_its_name_and_leads_to_its_source() -> None:
     account = Account(["Orders", "Far", "My-Table"])
-    glue = Glue(
+    glue = MemoryGlue(
         [
             declared("alias", sourceTable="Orders"),
             declared("far", sourceTable=ARN),
@@ -349,14 +318,14 @@ def test_a_glue_table_keeps_its_name_and_leads_to_its_source() -> None:
 
 
 def test_bug_04_a_glue_table_of_the_same_name_that_is_not_for_dynamodb_is_passed_over() -> None:
-    glue = Glue([GlueTable("default", "orders", (), {}, "s3://bucket/orders", {})])
+    glue = MemoryGlue([GlueTable("default", "orders", (), {}, "s3://bucket/orders", {})])
     found = directory(Account(["Orders"]), glue)
     assert resolved(found, "orders") == "Orders"
     assert found.find("default", "Orders").glue is None
 
 
 def test_in_other_schemas_only_glue_tells_what_there_is() -> None:
-    glue = Glue(
+    glue = MemoryGlue(
         [declared("orders", "shop"), GlueTable("shop", "users", (), {}, "s3://x", {})],
         {"shop": "dynamo-db-flag"},
     )
@@ -372,13 +341,13 @@ def test_in_other_schemas_only_glue_tells_what_there_is() -> None:
 def test_a_source_that_does_not_exist_is_told_with_the_glue_table(
     parameters: dict[str, str],
 ) -> None:
-    found = directory(Account(["Orders"]), Glue([declared("gone", **parameters)]))
+    found = directory(Account(["Orders"]), MemoryGlue([declared("gone", **parameters)]))
     with pytest.raises(TableNotFoundError, match=r"Glue table default\.gone stands for.*[Gg]one"):
         resolved(found, "gone")
 
 
 def test_a_description_asks_nothing_again_that_the_name_has_told() -> None:
-    account, clock = Account(["orders"]), Clock()
+    account, clock = Account(["orders"]), ManualClock()
     found = directory(account, clock=clock)
     resolved(found, "orders")
     found.find("default", "orders")
@@ -425,5 +394,5 @@ def test_an_ambiguous_index_is_told() -> None:
 
 
 def test_a_glue_table_can_be_read_by_an_index_of_its_source() -> None:
-    glue = Glue([declared("alias", sourceTable="Orders")])
+    glue = MemoryGlue([declared("alias", sourceTable="Orders")])
     assert resolved(directory(indexed(), glue), "alias$bycity") == "alias$ByCity"

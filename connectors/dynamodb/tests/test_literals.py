@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from typing import Any
 
@@ -22,12 +21,10 @@ from athena_connectors.dynamodb.literals import (
     number_point,
     number_span,
     number_text,
-    text_after,
     text_span,
     value_identity,
 )
 from athena_connectors.dynamodb.relation import TimeFormat
-from athena_connectors.dynamodb.stored_numbers import float_bounds
 from athena_connectors.dynamodb.time_spans import number_spans, text_spans
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,16 +113,6 @@ def test_a_range_up_to_the_next_text_is_a_prefix() -> None:
     assert text_span(Edge("A#", inclusive=False), high, utf16=True, max_bytes=0).prefix == ""
 
 
-@given(TEXTS.filter(bool), TEXTS)
-def test_the_text_behind_all_that_begin_with_one_is_the_next(prefix: str, rest: str) -> None:
-    following = text_after(prefix)
-    if following:
-        assert (prefix + rest).encode() < following.encode()
-        assert not following.startswith(prefix)
-    else:
-        assert set(prefix) == {"\U0010ffff"}
-
-
 @given(edges(st.binary(max_size=4)), edges(st.binary(max_size=4)), st.binary(max_size=5))
 def test_a_span_of_bytes_holds_what_lies_in_it(
     low: Edge | None, high: Edge | None, value: bytes
@@ -154,31 +141,6 @@ def test_spans_are_joined_and_intersected_as_sets(one: list[Span], two: list[Spa
         inside = [any(is_in(value, span) for span in spans) for spans in (one, two)]
         assert any(is_in(value, span) for span in left) == inside[0]
         assert any(is_in(value, span) for span in both) == all(inside)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False, width=32), st.integers(-3, 3))
-def test_bug_19_a_single_float_is_asked_for_with_all_numbers_that_are_read_as_it(
-    value: float, step: int
-) -> None:
-    low, high = float_bounds(value, pa.float32())
-    near = Decimal(value) + Decimal(step) * Decimal(abs(value)) * Decimal("1E-9")
-    if pa.scalar(float(near), pa.float32()).as_py() == value:
-        assert low is None or low <= near
-        assert high is None or near <= high
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-3, 3))
-def test_bug_19_a_double_is_asked_for_with_all_numbers_that_are_read_as_it(
-    value: float, step: int
-) -> None:
-    low, high = float_bounds(value, pa.float64())
-    near = Decimal(value) + Decimal(step) * Decimal(abs(value)) * Decimal("1E-17")
-    if float(near) == value:
-        assert low is None or low <= near
-        assert high is None or near <= high
-    assert low is None or low < Decimal(value)
-    assert high is None or high > Decimal(value)
-    assert float_bounds(math.inf, pa.float64()) == (None, None)
 
 
 def test_values_are_shown_to_people() -> None:

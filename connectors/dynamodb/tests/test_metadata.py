@@ -17,6 +17,7 @@ from athena_connectors.common.glue_tables import GlueCatalog
 from athena_connectors.common.inference import InferredColumn, InferredTable
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.schema_files import schemas_text
+from athena_connectors.common.testing.directories import ManualClock
 from athena_connectors.common.testing.dynamodb import TableIndex
 from athena_connectors.common.testing.dynamodb_faults import DynamoDbFault
 from athena_connectors.dynamodb.metadata import Tables
@@ -41,17 +42,14 @@ UNDECRYPTED = DynamoDbFault(
 )
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def tables_of(
-    client: Any, glue: GlueCatalog | None = None, *, clock: Clock | None = None, **environ: str
+    client: Any,
+    glue: GlueCatalog | None = None,
+    *,
+    clock: ManualClock | None = None,
+    **environ: str,
 ) -> Tables:
-    return Tables(client, load_settings(Settings, environ), glue, clock=clock or Clock())
+    return Tables(client, load_settings(Settings, environ), glue, clock=clock or ManualClock())
 
 
 def described(tables: Tables, table: str, schema: str = "default") -> TableDescription:
@@ -157,7 +155,7 @@ def test_a_table_has_its_keys_and_what_its_items_show(
 def test_issue_348_and_657_new_attributes_are_seen_after_some_time(
     orders: str, dynamodb: DynamoDb, connect: Any
 ) -> None:
-    clock = Clock()
+    clock = ManualClock()
     tables = tables_of(connect(dynamodb), clock=clock, schema_cache_ttl_s="300")
     assert "Late" not in columns(tables, orders)
     dynamodb.put_items(

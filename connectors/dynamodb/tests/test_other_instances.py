@@ -11,136 +11,81 @@ from athena_connectors.common.connector import Scan
 from athena_connectors.common.constraints import Constraints
 from athena_connectors.common.protocol.messages import Split, TableName
 from athena_connectors.common.testing.dynamodb import TableIndex
-from athena_connectors.common.testing.engine import Catalog, LocalEngine
-from athena_connectors.common.testing.folder_store import FolderStore
-from athena_connectors.common.testing.transport import InProcess
+from athena_connectors.common.testing.other_instances import OtherInstancesSuite, rows_of
 from athena_connectors.dynamodb.app import handler
 from athena_connectors.dynamodb.connector import from_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from athena_connectors.common.testing.dynamodb import DynamoDb
     from athena_connectors.common.testing.dynamodb_faults import DynamoDbProxy
-
-    Differing = Callable[..., tuple[LocalEngine, str]]
-
-Item = dict[str, dict[str, Any]]
-BOTH = pytest.mark.parametrize("pushdown", [True, False])
-ODD: list[Item] = [{"pk": {"S": "a"}, "Odd": {"S": "x"}, "city": {"S": "Ulm"}}]
-PLAIN: list[Item] = [{"pk": {"S": "b"}}, {"pk": {"S": "c"}, "city": {"S": "Ulm"}}]
+    from athena_connectors.common.testing.other_instances import Differing
 
 
-class TwoInstances:
-    """Asks one instance for tables, and another for all else."""
-
-    def __init__(self, first: InProcess, second: InProcess) -> None:
-        self.first = first
-        self.second = second
-
-    def send(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the reply to a request."""
-        instance = self.first if event["@type"] == "GetTableRequest" else self.second
-        return instance.send(event)
-
-    def close(self) -> None:
-        """Close both."""
-        self.first.close()
-        self.second.close()
+def value_of(value: Any) -> dict[str, Any]:
+    match value:
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case _:
+            return {"M": item_of(value)}
 
 
-@pytest.fixture
-def differing(dynamodb: DynamoDb, tmp_path: Path) -> Iterator[Differing]:
-    """Opens an engine on a table that each of two instances has seen with other items."""
-    opened: list[LocalEngine] = []
+def item_of(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: value_of(value) for name, value in row.items()}
 
-    def differing(
-        first: list[Item], second: list[Item], *, pushdown: bool, **settings: str
-    ) -> tuple[LocalEngine, str]:
-        store = FolderStore(tmp_path)
-        environ = {"spill_bucket": "local", "disable_glue": "true", **dynamodb.settings, **settings}
-        one, two = (InProcess(handler, settings=environ, store=store) for _ in range(2))
+
+class Changing:
+    """A table whose items come and go, with an index that holds little."""
+
+    def __init__(self, server: DynamoDb) -> None:
         indexes = [TableIndex("by_city", [("city", "S")], included=("Odd",))]
-        table = dynamodb.create_table(("pk", "S"), indexes=indexes)
-        for instance, items in ((one, first), (two, second)):
-            dynamodb.put_items(table, items)
-            opened.append(LocalEngine({"dy": Catalog(instance, store)}))
-            opened[-1].describe("dy", TableName("default", table))
-            if instance is one:
-                for item in first:
-                    dynamodb.client().delete_item(TableName=table, Key={"pk": item["pk"]})
-        dynamodb.put_items(table, first)
-        opened.append(
-            LocalEngine({"dy": Catalog(TwoInstances(one, two), store)}, pushdown=pushdown)
-        )
-        return opened[-1], f'dy."default"."{table}"'
+        self.name = TableName("default", server.create_table(("pk", "S"), indexes=indexes))
+        self._server = server
+        self._keys: list[dict[str, Any]] = []
 
-    yield differing
-    for engine in opened:
-        engine.close()
+    def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._keys += [item_of({"pk": row["pk"]}) for row in rows]
+        self._server.put_items(self.name.table, [item_of(row) for row in rows])
+
+    def clear(self) -> None:
+        for key in self._keys:
+            self._server.client().delete_item(TableName=self.name.table, Key=key)
+        self._keys.clear()
 
 
-def _rows(engine: LocalEngine, sql: str) -> list[tuple[Any, ...]]:
-    rows = [tuple(row.values()) for row in engine.query(sql).table.to_pylist()]
-    return sorted(rows, key=repr)
+class TestOtherInstances(OtherInstancesSuite):
+    handler = handler
+    key = "pk"
 
+    @pytest.fixture
+    def changing_table(self, dynamodb: DynamoDb) -> Changing:  # type: ignore[override]
+        return Changing(dynamodb)
 
-@BOTH
-def test_a_column_that_only_the_first_has_seen_is_read_by_the_second(
-    differing: Differing, *, pushdown: bool
-) -> None:
-    engine, table = differing(ODD, PLAIN, pushdown=pushdown)
-    assert _rows(engine, f"SELECT pk, odd FROM {table}") == [("a", "x"), ("b", None), ("c", None)]
-    assert _rows(engine, f"SELECT pk FROM {table} WHERE odd = 'x'") == [("a",)]
-    assert _rows(engine, f"SELECT pk FROM {table} WHERE odd IS NULL") == [("b",), ("c",)]
-    assert _rows(engine, f"SELECT pk FROM {table} ORDER BY odd LIMIT 1") == [("a",)]
-    assert _rows(engine, f"SELECT pk FROM {table} WHERE odd LIKE 'y%' OR upper(odd) = 'X'") == [
-        ("a",)
-    ]
+    @pytest.fixture
+    def settings(self, dynamodb: DynamoDb) -> Mapping[str, str]:  # type: ignore[override]
+        return {"disable_glue": "true", "number_inference": "auto", **dynamodb.settings}
 
-
-@BOTH
-def test_a_column_has_the_type_that_the_first_has_told(
-    differing: Differing, *, pushdown: bool
-) -> None:
-    numbers: list[Item] = [{"pk": {"S": "a"}, "n": {"N": "7"}, "m": {"M": {"k": {"N": "1"}}}}]
-    texts: list[Item] = [{"pk": {"S": "b"}, "n": {"S": "seven"}, "m": {"S": "text"}}]
-    engine, table = differing(numbers, texts, pushdown=pushdown, number_inference="auto")
-    assert _rows(engine, f"SELECT pk, n, m FROM {table}") == [
-        ("a", 7, {"k": 1}),
-        ("b", None, None),
-    ]
-    assert _rows(engine, f"SELECT pk FROM {table} WHERE n > 6") == [("a",)]
-    engine, table = differing(texts, numbers, pushdown=pushdown)
-    assert _rows(engine, f"SELECT pk, n FROM {table}") == [("a", "7"), ("b", "seven")]
-    assert _rows(engine, f"SELECT pk FROM {table} WHERE n = '7'") == [("a",)]
-
-
-@BOTH
-def test_an_index_shows_the_columns_that_it_holds(differing: Differing, *, pushdown: bool) -> None:
-    engine, table = differing(ODD, PLAIN, pushdown=pushdown)
-    index = f'{table[:-1]}$by_city"'
-    assert _rows(engine, f"SELECT pk, odd FROM {index}") == [("a", "x"), ("c", None)]
-
-
-@BOTH
-def test_the_rest_as_json_does_not_hold_a_column_that_was_told(
-    differing: Differing, *, pushdown: bool
-) -> None:
-    engine, table = differing(ODD, PLAIN, pushdown=pushdown, extra_json_column="rest")
-    assert _rows(engine, f"SELECT odd, rest FROM {table} WHERE pk = 'a'") == [("x", None)]
+    @pytest.mark.parametrize("pushdown", [True, False])
+    def test_an_index_shows_the_columns_that_it_holds(
+        self, differing: Differing, *, pushdown: bool
+    ) -> None:
+        engine, table = differing(self.odd, self.plain, pushdown=pushdown)
+        found = rows_of(engine, "pk, odd", f'{table[:-1]}$by_city"')
+        assert found == [("a", "x"), ("c", None)]
 
 
 def test_a_native_query_has_the_columns_that_the_first_has_told(
     dynamodb: DynamoDb, proxy: DynamoDbProxy
 ) -> None:
     table = dynamodb.create_table(("pk", "S"))
-    dynamodb.put_items(table, PLAIN)
+    dynamodb.put_items(table, [item_of({"pk": key}) for key in "bc"])
     query = {"QUERY": f'SELECT * FROM "{table}"'}
     with closing(from_environment(proxy.address.settings)) as connector:
         described = connector.describe_passthrough(query)
-        dynamodb.put_items(table, ODD)
+        dynamodb.put_items(table, [item_of({"pk": "a", "Odd": "x"})])
         odd = pa.field("odd", pa.string())
         scan = Scan(
             TableName("system", "query"),

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 from athena_connectors.common.errors import DataConversionError
 from athena_connectors.common.observability import SplitStats
+from athena_connectors.common.testing.physical_values import physical_values
 from athena_connectors.common.timestamps import pack
 from athena_connectors.common.types import check_schema
 from athena_connectors.dynamodb.pages import Page, PageDecoder
@@ -298,36 +299,6 @@ def as_json(value: dict[str, Any]) -> str:
             return as_json({"L": [{tag[0]: member} for member in in_order(tag, content)]})
 
 
-def python_values(array: Any) -> list[Any]:
-    type_ = array.type
-    if pa.types.is_list(type_):
-        return [None if row is None else python_values(row) for row in _rows(array)]
-    if pa.types.is_map(type_):
-        return [
-            None
-            if row is None
-            else list(zip(row.field(0).to_pylist(), python_values(row.field(1)), strict=True))
-            for row in _rows(array)
-        ]
-    if pa.types.is_struct(type_):
-        children = [python_values(array.field(i)) for i in range(type_.num_fields)]
-        return [
-            dict(zip([f.name for f in type_], row, strict=True)) if valid else None
-            for valid, row in zip(
-                array.is_valid().to_pylist(), zip(*children, strict=True), strict=True
-            )
-        ]
-    if pa.types.is_date32(type_):
-        return array.view(pa.int32()).to_pylist()
-    if pa.types.is_temporal(type_):
-        return array.view(pa.int64()).to_pylist()
-    return array.to_pylist()
-
-
-def _rows(array: Any) -> list[Any]:
-    return [array[i].values for i in range(len(array))]
-
-
 # Items
 
 NAMES = ["a", "A", "k", "K", "\u212a", 'do.t"s', "\u00e9\u00c9", "\u00c9\u00e9", "b\\", "é"]
@@ -553,7 +524,7 @@ def check(page: Page, items: list[dict[str, Any]], columns: list[Column]) -> Non
     counts: Counter[str] = Counter()
     for column, array in zip(columns, page.batch.columns, strict=True):
         oracle = Oracle(column, columns)
-        assert repr(python_values(array)) == repr(oracle.read(items)), column
+        assert repr(physical_values(array)) == repr(oracle.read(items)), column
         counts[column.name] = oracle.mismatches + oracle.overflows
     assert dict(page.mismatches) == {name: count for name, count in counts.items() if count}
 

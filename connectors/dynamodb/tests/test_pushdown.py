@@ -776,7 +776,10 @@ def column_tests(draw: st.DrawFn) -> Constraints:
     type_ = engine_type(
         draw(st.sampled_from([each for each in TYPES if not pa.types.is_nested(each)]))
     )
-    ends = constants(type_)
+    # dynalite orders texts by UTF-16, which is another order from the surrogates on.
+    ends = constants(type_).filter(
+        lambda end: not isinstance(end, str) or max(end, default="") < "\ud800"
+    )
     summary = {"x": draw(strategies.value_sets(type_, ends=ends))}
     test = draw(_test_of("x", type_, ends))
     return draw(st.sampled_from((Constraints(summary), Constraints({}, (test,)))))

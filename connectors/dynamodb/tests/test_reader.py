@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from athena_connectors.common.budgets import SplitBudget, unit_limit
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.errors import (
     AccessDeniedError,
@@ -24,6 +25,7 @@ from athena_connectors.common.errors import (
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.read_ahead import batches_of
 from athena_connectors.common.source_calls import Reply
+from athena_connectors.common.testing.conformance.threads import no_thread_stays
 from athena_connectors.common.testing.dynamodb import TableIndex
 from athena_connectors.common.testing.dynamodb_faults import DynamoDbFault, dynamodb_proxy
 from athena_connectors.dynamodb import reader
@@ -34,7 +36,6 @@ from athena_connectors.dynamodb.access import (
     RangeCondition,
     TableScan,
 )
-from athena_connectors.dynamodb.budget import ReadBudget
 from athena_connectors.dynamodb.client import Client
 from athena_connectors.dynamodb.conditions import Comparison
 from athena_connectors.dynamodb.parts import Segment, path_of
@@ -63,10 +64,8 @@ ALL = Segment("", 0, 1)
 
 @pytest.fixture(autouse=True)
 def _no_thread_stays() -> Iterator[None]:
-    before = {thread for thread in threading.enumerate() if thread.name == "streaming-producer"}
-    yield
-    after = {thread for thread in threading.enumerate() if thread.name == "streaming-producer"}
-    assert after <= before
+    with no_thread_stays():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -125,27 +124,32 @@ class Reading:
         splits: int = 1,
     ) -> Generator[pa.RecordBatch]:
         wanted = [column for column in COLUMNS if column.name in columns or not columns]
-        opened = self._reader(wanted if columns != ("",) else [], units, splits)
+        opened = self._reader(wanted if columns != ("",) else [])
         scan = native or NativeScan(path_of(part))
         return batches_of(
             lambda: opened.pages_of_part(part, scan),
             stats=self.stats,
             ahead=ahead,
             cancel=self.client.cancel,
+            budget=self._budget(units, splits),
         )
 
     def statement(self, text: str, *, units: float = 0) -> Iterator[pa.RecordBatch]:
-        opened = self._reader(COLUMNS, units, 1)
+        opened = self._reader(COLUMNS)
         return batches_of(
             lambda: opened.pages_of_statement(text),
             stats=self.stats,
             ahead=True,
             cancel=self.client.cancel,
+            budget=self._budget(units, 1),
         )
 
-    def _reader(self, columns: Any, units: float, splits: int) -> PartReader:
-        budget = ReadBudget(units, splits=splits, table=self.relation.table.name)
-        return PartReader(self.client, self.relation, columns, self.settings, budget)
+    def _budget(self, units: float, splits: int) -> SplitBudget:
+        limit = unit_limit("max_rcu_per_query", units, "read units")
+        return SplitBudget((limit,) if limit else (), splits, self.relation.table.name)
+
+    def _reader(self, columns: Any) -> PartReader:
+        return PartReader(self.client, self.relation, columns, self.settings)
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from athena_connectors.common.testing.postgres_proxy import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from athena_connectors.common.testing.postgres import PostgresAddress
 
@@ -34,9 +32,3 @@ def database(postgres: PostgresAddress) -> Iterator[PostgresAddress]:
 def fresh_database(postgres: PostgresAddress) -> Iterator[PostgresAddress]:
     """An empty database of one test's own."""
     yield from _database(postgres)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that has signed itself."""
-    return self_signed(tmp_path_factory.mktemp("tls"))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -12,6 +11,7 @@ import pytest
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.errors import (
     ConfigurationError,
+    ConnectorError,
     DeadlineExceededError,
     InternalError,
     InvalidCredentialsError,
@@ -22,6 +22,7 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.secrets import SecretResolver
 from athena_connectors.common.sql.connection_strings import parse_connection_string
+from athena_connectors.common.testing.secret_store import SecretStore, login_secret
 from athena_connectors.jdbc_postgres.client import Client
 from athena_connectors.jdbc_postgres.settings import Settings
 from athena_connectors.jdbc_postgres.snapshots import MAX_HELD
@@ -32,18 +33,6 @@ if TYPE_CHECKING:
     from athena_connectors.common.testing.postgres import PostgresAddress
 
     Make = Callable[..., Client]
-
-
-class SecretStore:
-    """Secrets Manager, as far as the resolver asks."""
-
-    def __init__(self, **secrets: str) -> None:
-        self.secrets = secrets
-        self.calls = 0
-
-    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's name
-        self.calls += 1
-        return {"SecretString": self.secrets[SecretId]}
 
 
 @pytest.fixture
@@ -106,7 +95,9 @@ def test_connects_only_when_asked(make: Make, database: PostgresAddress) -> None
     ]
 
 
-def test_one_session_serves_all_transactions(make: Make, database: PostgresAddress) -> None:
+def test_checklist_15_one_session_serves_all_transactions(
+    make: Make, database: PostgresAddress
+) -> None:
     client = make()
     assert backend(client) == backend(client)
     client.release()
@@ -170,7 +161,9 @@ def test_isolation(make: Make, consistency: str, isolation: str) -> None:
         "WITH gone AS (DELETE FROM kept RETURNING *) SELECT * FROM gone",
     ],
 )
-def test_nothing_is_written(make: Make, database: PostgresAddress, statement: str) -> None:
+def test_checklist_15_nothing_is_written(
+    make: Make, database: PostgresAddress, statement: str
+) -> None:
     database.execute(
         "CREATE TABLE IF NOT EXISTS kept (a int)", "CREATE SEQUENCE IF NOT EXISTS kept_sequence"
     )
@@ -282,7 +275,7 @@ def test_cancel_from_another_thread(make: Make, database: PostgresAddress) -> No
     assert backend(client) == pid
 
 
-def test_cancel_ends_a_copy(make: Make) -> None:
+def test_checklist_14_cancel_ends_a_copy(make: Make) -> None:
     client = make()
 
     class Cancelling:
@@ -328,11 +321,22 @@ def test_cancel_without_a_transaction_does_nothing(make: Make) -> None:
     client.cancel()
 
 
-def test_a_session_that_died_meanwhile_is_replaced(make: Make, database: PostgresAddress) -> None:
+def test_checklist_15_a_session_that_died_meanwhile_is_replaced(
+    make: Make, database: PostgresAddress
+) -> None:
     client = make()
     pid = backend(client)
     database.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
     assert backend(client) != pid
+    assert len(sessions(database)) == 1
+
+
+def test_issue_3303_one_session_per_client(make: Make, database: PostgresAddress) -> None:
+    client = make()
+    for _ in range(5):
+        ask(client, "SELECT 1")
+        with pytest.raises(ConnectorError):
+            ask(client, "SELECT nonsense")
     assert len(sessions(database)) == 1
 
 
@@ -387,7 +391,7 @@ def test_a_refused_login_is_translated(make: Make, database: PostgresAddress) ->
     assert "'shop'" in str(caught.value)
 
 
-def test_an_odd_password(make: Make, database: PostgresAddress) -> None:
+def test_issue_195_135_and_479_an_odd_password(make: Make, database: PostgresAddress) -> None:
     password = "p'w\\d $x}%41 +;password=z&ä"
     with closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS odd")
@@ -403,7 +407,7 @@ def test_an_odd_password(make: Make, database: PostgresAddress) -> None:
 
 
 def secret_string(address: PostgresAddress, **more: str | int) -> str:
-    return json.dumps({"username": address.user, "password": address.password, **more})
+    return login_secret(address.user, address.password, **more)
 
 
 def with_secret(address: PostgresAddress) -> str:
@@ -424,7 +428,9 @@ def test_address_of_a_secret(make: Make, database: PostgresAddress) -> None:
     assert ask(client, "SELECT current_database()") == database.database
 
 
-def test_a_rotated_secret_is_read_anew_once(make: Make, database: PostgresAddress) -> None:
+def test_checklist_15_a_rotated_secret_is_read_anew_once(
+    make: Make, database: PostgresAddress
+) -> None:
     database.execute("DROP ROLE IF EXISTS rotated", "CREATE ROLE rotated LOGIN PASSWORD 'one'")
     store = SecretStore(s=secret_string(database.of_user("rotated", "one")))
     client = make(with_secret(database), store, max_connection_age_s="0")

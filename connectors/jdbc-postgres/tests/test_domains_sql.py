@@ -4,48 +4,58 @@ from __future__ import annotations
 
 import math
 import os
-import random
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
-from decimal import Context, Decimal
-from itertools import chain, zip_longest
+from decimal import Context
+from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import psycopg2
 import pyarrow as pa
 import pytest
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.constraints import ColumnDomain
 from athena_connectors.common.observability import SplitStats
-from athena_connectors.common.ordering import ZONE_BITS, key_function, sort_key
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.residual import compile_residual
-from athena_connectors.common.testing import strategies
+from athena_connectors.common.sql import domains_sql, value_shapes
+from athena_connectors.common.sql.dialect import FALSE, TEXTS, NotPushedError
+from athena_connectors.common.sql.relation import Column, Comparison
+from athena_connectors.common.sql.spelling import FIRST_MS, LAST_MS
+from athena_connectors.common.sql.value_shapes import MAX_POINTS
 from athena_connectors.common.testing.postgres import LINGUISTIC
+from athena_connectors.common.testing.sql_domains import (
+    HeldColumn as Held,
+)
+from athena_connectors.common.testing.sql_domains import (
+    check_sets,
+    physical,
+    random_sets,
+    sets_of,
+    simple_sets,
+)
 from athena_connectors.common.valueset import (
     AllOrNoneValueSet,
     EquatableValueSet,
     Range,
     SortedRangeSet,
 )
-from athena_connectors.jdbc_postgres import domains_sql, metadata
-from athena_connectors.jdbc_postgres.comparisons import TEXTS, NotPushedError
-from athena_connectors.jdbc_postgres.domains_sql import FALSE, MAX_POINTS, domain_sql
-from athena_connectors.jdbc_postgres.literals import FIRST_MS, LAST_MS, identifier
+from athena_connectors.jdbc_postgres import metadata
+from athena_connectors.jdbc_postgres.dialect import POSTGRES
+from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.reader import read_statement
 from athena_connectors.jdbc_postgres.settings import Settings
-from athena_connectors.jdbc_postgres.types import Column, Comparison
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from athena_connectors.common.sql.domains_sql import Fragment
     from athena_connectors.common.testing.postgres import PostgresAddress
     from athena_connectors.common.valueset import Value, ValueSet
+
+domain_sql = partial(domains_sql.domain_sql, dialect=POSTGRES)
 
 EXACT = Context(prec=100)
 
@@ -236,23 +246,6 @@ COLLATIONS = {
 """Collations that not every server has: name, provider, locale and options."""
 
 
-@dataclass(frozen=True)
-class Held:
-    """A column, the rows as they were read and its values among them."""
-
-    column: Column
-    batch: pa.RecordBatch
-    values: list[Any]
-
-    def __repr__(self) -> str:
-        return repr(self.column)
-
-    def keeps(self, values: ValueSet) -> set[int]:
-        kept = compile_residual([ColumnDomain(self.column.name, values)]).apply(self.batch)
-        ids: list[Any] = kept.column("id").to_pylist()
-        return set(ids)
-
-
 @pytest.fixture(scope="module")
 def linguistic(postgres: PostgresAddress) -> Iterator[PostgresAddress]:
     """A database in which text without a collation is ordered as people do."""
@@ -301,12 +294,6 @@ def create_table(cursor: Any) -> None:
     cursor.execute(f"INSERT INTO held VALUES {', '.join(lines)}")
 
 
-def physical(values: Any) -> list[Any]:
-    if pa.types.is_temporal(values.type):
-        values = values.view(pa.int32() if values.type.bit_width == 32 else pa.int64())
-    return [value for value in values.to_pylist() if value is not None]
-
-
 VARIANTS = (
     {"default_scale": "2"},
     {"default_scale": "0", "timestamptz_as_tz": "true"},
@@ -340,119 +327,18 @@ def named(everything: list[Held], name: str) -> Held:
 # Sets
 
 
-def neighbours(value: Any, type_: Any) -> list[Any]:
-    match kind_of(type_):
-        case Kind.INTEGER | Kind.DATE:
-            least = -(2 ** (type_.bit_width - 1))
-            around = [value - 1, value + 1, least, -least - 1]
-            return [item for item in around if least <= item < -least]
-        case Kind.DATETIME:
-            return [value - 1, value + 1]
-        case Kind.INSTANT:
-            return [value - 4096, value + 4096, value + 7]
-        case Kind.FLOAT:
-            number = type_.to_pandas_dtype()
-            next_ = [float(np.nextafter(number(value), number(end))) for end in (-1e30, 1e30)]
-            return [-value, *next_]
-        case Kind.DECIMAL:
-            step = Decimal(1).scaleb(-type_.scale)
-            around = [EXACT.subtract(value, step), EXACT.add(value, step)]
-            limit = Decimal(10) ** (type_.precision - type_.scale)
-            return [item for item in around if abs(item) < limit]
-        case Kind.TEXT:
-            changed = [value + " ", value.upper(), value.rstrip(), value[:-1], value[:-1] + "_"]
-            return [*changed, value + "\0", value + "\uffff", f"{value}\0a"]
-        case Kind.BYTES:
-            return [value + b"\0", value[:-1]]
-        case _:
-            return []
-
-
-def near(held: Held) -> list[Any]:
-    """The values of a column and those next to them."""
-    around = (neighbours(value, held.column.arrow) for value in held.values)
-    return [*held.values, *chain.from_iterable(around)]
-
-
-def ends_of(held: Held) -> st.SearchStrategy[Any]:
-    type_ = held.column.arrow
-    anything = strategies.values(type_)
-    if kind_of(type_) in (Kind.DATETIME, Kind.INSTANT):
-        # Nearly all of them are years that no constant of the server has.
-        shift = ZONE_BITS if kind_of(type_) is Kind.INSTANT else 0
-        anything = st.integers(FIRST_MS, LAST_MS).map(lambda ms: ms << shift)
-    return st.sampled_from(near(held)) | anything
-
-
-def sets_of(held: Held) -> st.SearchStrategy[ValueSet]:
-    type_ = held.column.arrow
-    if pa.types.is_nested(type_):
-        return st.builds(AllOrNoneValueSet, st.just(type_), st.booleans(), st.booleans())
-    return strategies.value_sets(type_, ends=ends_of(held))
-
-
-def simple_sets(held: Held) -> Iterator[ValueSet]:
-    """Every operator next to every value."""
-    type_ = held.column.arrow
-    for value in dict.fromkeys(near(held)):
-        for make in (Range.less_than, Range.at_most, Range.greater_than, Range.at_least):
-            yield SortedRangeSet.of(type_, (make(value),), null_allowed=False)
-        point = SortedRangeSet.of_points(type_, (value,))
-        yield point
-        yield SortedRangeSet(type_, point.complement().ranges, null_allowed=False)
-
-
-def random_sets(held: Held, count: int) -> Iterator[ValueSet]:
-    """Lists, what they leave out, and ranges: more of them than hypothesis finds."""
-    type_, pool = held.column.arrow, near(held)
-    dice = random.Random(held.column.name)
-    for _ in range(count):
-        chosen = [dice.choice(pool) for _ in range(dice.choice((1, 2, 3, 5, 30)))]
-        null_allowed = dice.random() < 0.3
-        match dice.choice(("points", "gaps", "ranges", "equatable")):
-            case "points":
-                yield SortedRangeSet.of_points(type_, chosen, null_allowed=null_allowed)
-            case "gaps":
-                gaps = SortedRangeSet.of_points(type_, chosen).complement().ranges
-                yield SortedRangeSet(type_, gaps, null_allowed)
-            case "ranges":
-                ranges = random_ranges(dice, chosen[:10], type_)
-                yield SortedRangeSet.of(type_, ranges, null_allowed=null_allowed)
-            case _:
-                yield EquatableValueSet(type_, tuple(chosen), dice.random() < 0.5, null_allowed)
-
-
-def random_ranges(dice: random.Random, ends: list[Any], type_: pa.DataType) -> Iterator[Range]:
-    ends = sorted(ends, key=key_function(type_))
-    for low, high in zip(ends[::2], ends[1::2], strict=False):
-        if sort_key(type_, low) < sort_key(type_, high):
-            bounds = {"low_inclusive": dice.random() < 0.5, "high_inclusive": dice.random() < 0.5}
-            yield Range.between(low, high, **bounds)
-    if dice.random() < 0.3:
-        yield Range.at_most(ends[0])
-    if dice.random() < 0.3:
-        yield Range.greater_than(ends[-1])
-
-
 def check(cursor: Any, held: Held, asked: Iterable[ValueSet], tally: Counter[str]) -> None:
-    """Ask the server for all sets in one statement, and compare the rows of each."""
-    pushed = []
-    for values in asked:
-        try:
-            pushed.append((values, domain_sql(values, held.column, Settings())))
-        except NotPushedError:
-            tally["not pushed"] += 1
-    tests = "".join(f", ({fragment.text or 'true'}) IS TRUE" for _, fragment in pushed)
-    cursor.execute(f"SELECT id{tests} FROM held")
-    found = cursor.fetchall()
-    for place, (values, fragment) in enumerate(pushed, start=1):
-        rows = {row[0] for row in found if row[place]}
-        wanted = held.keeps(values)
-        told = (held.column, values, fragment)
-        assert wanted <= rows, (*told, "lost", sorted(wanted - rows))
-        if fragment.exact:
-            assert rows == wanted, (*told, "invented", sorted(rows - wanted))
-        tally["exact" if fragment.exact else "superset"] += 1
+    def rows_where(conditions: Sequence[str]) -> list[set[int]]:
+        tests = "".join(f", ({text}) IS TRUE" for text in conditions)
+        cursor.execute(f"SELECT id{tests} FROM held")
+        found = cursor.fetchall()
+        places = range(1, len(conditions) + 1)
+        return [{row[0] for row in found if row[place]} for place in places]
+
+    def compile_(values: ValueSet, column: Column) -> Fragment:
+        return domain_sql(values, column, Settings())
+
+    check_sets(rows_where, compile_, held, asked, tally)
 
 
 def run(cursor: Any, helds: list[Held], *, examples: int) -> Counter[str]:
@@ -505,7 +391,7 @@ def test_long_lists_keep_them_too(
 ) -> None:
     # As if two single values, one range and no window were many.
     for limit, few in {"MAX_POINTS": 2, "_MAX_SPANS": 1, "_MAX_WINDOWS": 0}.items():
-        monkeypatch.setattr(domains_sql, limit, few)
+        monkeypatch.setattr(value_shapes, limit, few)
     tally: Counter[str] = Counter()
     for held in everything:
         if held.column.comparison is not Comparison.NEVER:

@@ -6,37 +6,50 @@ import os
 import random
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
-from decimal import Decimal
-from itertools import pairwise, product
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.errors import InvalidRequestError, UnsupportedTypeError
-from athena_connectors.common.expressions import Call, Constant, Expression, Variable, render
+from athena_connectors.common.errors import InvalidRequestError
+from athena_connectors.common.expressions import Constant, Expression, Variable
 from athena_connectors.common.observability import SplitStats
-from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.residual import compile_residual
-from athena_connectors.common.testing import strategies
+from athena_connectors.common.sql import expressions_sql
+from athena_connectors.common.sql.dialect import NotPushedError
+from athena_connectors.common.sql.spelling import FIRST_MS
 from athena_connectors.common.testing.postgres import LINGUISTIC
+from athena_connectors.common.testing.sql_expressions import (
+    COMPARED,
+    array,
+    call,
+    check_expressions,
+    compared_rows,
+    constant,
+    expressions,
+    simple_calculations,
+    simple_conditions,
+    variable,
+)
+from athena_connectors.common.testing.sql_expressions import (
+    HeldTable as Held,
+)
 from athena_connectors.jdbc_postgres import metadata
-from athena_connectors.jdbc_postgres.comparisons import NotPushedError
-from athena_connectors.jdbc_postgres.expressions_sql import expression_sql
-from athena_connectors.jdbc_postgres.literals import FIRST_MS, LAST_MS, identifier
+from athena_connectors.jdbc_postgres.dialect import POSTGRES
+from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.reader import read_statement
 from athena_connectors.jdbc_postgres.settings import Settings
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from athena_connectors.common.sql.domains_sql import Fragment
+    from athena_connectors.common.sql.relation import Relation
     from athena_connectors.common.testing.postgres import PostgresAddress
-    from athena_connectors.jdbc_postgres.domains_sql import Fragment
-    from athena_connectors.jdbc_postgres.types import Relation
+
+expression_sql = partial(expressions_sql.expression_sql, dialect=POSTGRES)
 
 BOOL = pa.bool_()
 LIST = pa.list_(pa.null())
@@ -83,38 +96,6 @@ HELD: dict[str, tuple[str, tuple[str, ...]]] = {
     "ar": ("int4[]", ("{}", "{NULL}", "{1,2}")),
     "pr": ("pair", ("(,)", "(1,a)")),
 }
-
-
-@dataclass(frozen=True)
-class Held:
-    """A table and its rows as they were read."""
-
-    relation: Relation
-    batch: pa.RecordBatch
-
-    def types(self, *names: str) -> dict[str, Any]:
-        columns = {field.name: field.type for field in self.batch.schema if field.name != "id"}
-        return {name: columns[name] for name in names or columns}
-
-    def kept(self, expression: Expression) -> tuple[set[int], set[int]]:
-        """The rows that satisfy an expression, and those for which it fails."""
-        try:
-            return self._kept(expression, self.batch), set()
-        except InvalidRequestError:
-            pass
-        kept: set[int] = set()
-        failing: set[int] = set()
-        for row in range(self.batch.num_rows):
-            try:
-                kept |= self._kept(expression, self.batch.slice(row, 1))
-            except InvalidRequestError:
-                failing |= set(self.batch.slice(row, 1).column("id").to_pylist())  # type: ignore[arg-type]
-        return kept, failing
-
-    @staticmethod
-    def _kept(expression: Expression, batch: pa.RecordBatch) -> set[int]:
-        ids: list[Any] = compile_residual([expression]).apply(batch).column("id").to_pylist()
-        return set(ids)
 
 
 @pytest.fixture(scope="module")
@@ -172,67 +153,11 @@ def read(cursor: Any, chosen: dict[str, str]) -> Held:
     sql = f"SELECT {', '.join(shown)} FROM held"
     (batch,) = read_statement(cursor, sql, relation.columns, table="held", stats=SplitStats())
     assert batch.num_rows == ROWS
-    return Held(relation, batch)
+    return Held(relation, batch, ("b1", "bi"), TIME_COLUMNS, ("ar", "pr"))
 
 
 # Expressions
 
-
-def call(function: str, *arguments: Expression) -> Call:
-    return Call(function, arguments, BOOL)
-
-
-def variable(held: Held, name: str) -> Variable:
-    return Variable(name, held.types(name)[name])
-
-
-def constant(held: Held, name: str, *values: Any) -> Constant:
-    return Constant(values, held.types(name)[name])
-
-
-def array(*items: Expression) -> Call:
-    return Call("$array", items, LIST)
-
-
-def physical(values: Any) -> list[Any]:
-    if pa.types.is_temporal(values.type):
-        values = values.view(pa.int32() if values.type.bit_width == 32 else pa.int64())
-    return [value for value in values.to_pylist() if value is not None]
-
-
-PATTERNS = ("%", "_", "%_", "a_", "a%", "%a%", "\\%", "a_b", "%%b")
-
-
-def known(held: Held, name: str) -> list[Any]:
-    """Values that mean something to a column: its own, and what is near or matches them."""
-    type_ = held.types(name)[name]
-    present = physical(held.batch.column(name))
-    match kind_of(type_):
-        case Kind.TEXT:
-            return [*present, *PATTERNS]
-        case Kind.INTEGER:
-            return [*present, -1, 0, 1, 2, 7]
-        case Kind.DECIMAL:
-            return [*present, *map(Decimal, (-1, 0, 1, 2, 7))]
-        case Kind.DATETIME:
-            return [*present, FIRST_MS, LAST_MS, 0, -1]
-        case _:
-            return present
-
-
-def operand(held: Held, name: str) -> st.SearchStrategy[Expression]:
-    type_ = held.types(name)[name]
-    values = st.none() | st.sampled_from(known(held, name))
-    constant = values.map(lambda item: Constant((item,), type_))
-    return st.one_of(st.just(Variable(name, type_)), constant)
-
-
-COMPARISONS = (
-    *("$equal", "$not_equal", "$less_than", "$less_than_or_equal", "$greater_than"),
-    *("$greater_than_or_equal", "$is_distinct_from"),
-)
-ARITHMETIC = ("$add", "$subtract", "$multiply", "$divide", "$modulus")
-NUMBER_KINDS = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
 TIME_COLUMNS = ("d", "d2", "ts", "t3", "tz", "z3")
 FAMILIES: dict[str, tuple[str, ...]] = {
     "integers": ("i2", "i4", "i8"),
@@ -247,122 +172,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 NUMBERS = ("integers", "decimals", "floats", "numbers")
 
 
-def calls(
-    functions: tuple[str, ...], items: st.SearchStrategy[Expression]
-) -> st.SearchStrategy[Expression]:
-    return st.builds(call, st.sampled_from(functions), items, items)
-
-
-def lists(items: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    """IN, and after it a list of whatever there is."""
-    arrays = st.lists(items, max_size=4).map(lambda found: Call("$array", tuple(found), LIST))
-    return st.builds(call, st.just("$in"), items, arrays)
-
-
-def calculations(operands: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    """Numbers that are calculated, and what is calculated from those."""
-    once = st.one_of(
-        calls(ARITHMETIC, operands),
-        operands.map(lambda item: call("$negate", item)),
-    )
-    twice = st.builds(
-        call, st.sampled_from(("$add", "$subtract", "$divide", "$nullif")), once, operands
-    )
-    return once | twice
-
-
-def mixtures(
-    held: Held, names: tuple[str, ...], parts: st.SearchStrategy[Expression]
-) -> st.SearchStrategy[Expression]:
-    """Return expressions that the common strategies have not: truth values and mixed types."""
-    operands = st.sampled_from(names).flatmap(lambda name: operand(held, name))
-    truths = st.one_of(parts, operand(held, "b1"), operand(held, "bi"))
-    times = st.sampled_from(TIME_COLUMNS).flatmap(lambda name: operand(held, name))
-    null = st.just(Constant((None,), pa.null()))
-    nested = st.sampled_from(("ar", "pr")).map(lambda name: Variable(name, held.types()[name]))
-    mixed = [
-        calls(COMPARISONS, truths),
-        calls(("$nullif",), truths),
-        lists(truths),
-        calls(COMPARISONS, null | operands),
-        lists(null | operands),
-        (truths | nested).map(lambda item: call("$is_null", item)),
-    ]
-    if set(names) & set(TIME_COLUMNS):
-        mixed += [calls(COMPARISONS, times), lists(times)]
-    numbers = [name for name in names if kind_of(held.types()[name]) in NUMBER_KINDS]
-    if numbers:
-        plain = st.sampled_from(numbers).flatmap(lambda name: operand(held, name))
-        mixed += 2 * [calls(COMPARISONS, plain | calculations(plain))]
-        mixed.append(lists(plain | calculations(plain)))
-    return st.one_of(mixed)
-
-
-def expressions(held: Held, names: tuple[str, ...]) -> st.SearchStrategy[Expression]:
-    columns = held.types(*names)
-    constants = {
-        name: st.sampled_from(known(held, name)) | strategies.values(type_)
-        for name, type_ in columns.items()
-    }
-    plain = strategies.conditions(columns, depth=0, constants=constants)
-    parts = st.one_of(plain, plain, mixtures(held, names, plain))
-    joined = st.builds(
-        lambda function, items: call(function, *items),
-        st.sampled_from(("$and", "$or")),
-        st.lists(parts, min_size=1, max_size=3),
-    )
-    return st.one_of(parts, joined, st.one_of(parts, joined).map(lambda item: call("$not", item)))
-
-
-def simple_conditions(held: Held, names: tuple[str, ...]) -> Iterator[Expression]:
-    """Every function next to every value of every column, and next to every other column."""
-    for name in names:
-        for value in dict.fromkeys((None, *known(held, name))):
-            yield from next_to_a_value(held, name, value)
-        constants = [constant(held, name, value) for value in known(held, name)]
-        for function, pair in product(COMPARISONS, pairwise(constants)):
-            yield call(function, *pair)
-        for other in names:
-            yield from next_to_a_column(held, name, other)
-
-
-def next_to_a_value(held: Held, name: str, value: Any) -> Iterator[Expression]:
-    column, item = variable(held, name), constant(held, name, value)
-    for function in COMPARISONS:
-        yield call(function, column, item)
-        yield call("$not", call(function, item, column))
-    few = constant(held, name, value, None)
-    for listed in (call("$in", column, array(item)), call("$in", column, array(few))):
-        yield listed
-        yield call("$not", listed)
-    yield call("$is_null", call("$nullif", column, item))
-    if kind_of(column.type) is Kind.TEXT:
-        yield call("$like_pattern", column, item)
-        yield call("$not", call("$like_pattern", column, item))
-
-
-def next_to_a_column(held: Held, name: str, other: str) -> Iterator[Expression]:
-    pair = variable(held, name), variable(held, other)
-    for function in COMPARISONS:
-        yield call(function, *pair)
-    yield call("$in", pair[0], array(pair[1]))
-    if kind_of(pair[0].type) is Kind.TEXT:
-        yield call("$like_pattern", *pair)
-
-
-def simple_calculations(held: Held, names: tuple[str, ...]) -> Iterator[Expression]:
-    """Every two operands, and whether their result is less than some value."""
-    for name in names:
-        column, values = variable(held, name), sorted(set(known(held, name)))
-        others: list[Expression] = [variable(held, other) for other in names]
-        others += [constant(held, name, value) for value in (values[0], 0, -1, 2, values[-1])]
-        for other, function in product(others, ARITHMETIC):
-            for result in (call(function, column, other), call(function, other, column)):
-                yield call("$less_than", result, constant(held, name, values[-2]))
-        yield call("$is_null", call("$negate", column))
-        yield call("$equal", call("$negate", column), constant(held, name, values[-1]))
-
-
 def rows_where(cursor: Any, conditions: list[str]) -> list[set[int]]:
     """The rows for which each condition is true, all asked for at once."""
     tests = "".join(f", ({text}) IS TRUE" for text in conditions)
@@ -372,32 +181,10 @@ def rows_where(cursor: Any, conditions: list[str]) -> list[set[int]]:
 
 
 def check(cursor: Any, held: Held, asked: Iterable[Expression], tally: Counter[str]) -> None:
-    pushed = []
-    for expression in asked:
-        try:
-            pushed.append((expression, expression_sql(expression, held.relation, Settings())))
-        except NotPushedError:
-            tally["not pushed"] += 1
-    while pushed:
-        some, pushed = pushed[:500], pushed[500:]
-        found = rows_where(cursor, [fragment.text for _, fragment in some])
-        for (expression, fragment), rows in zip(some, found, strict=True):
-            tally[compare(held, expression, fragment, rows)] += 1
+    def compile_(expression: Expression, relation: Relation) -> Fragment:
+        return expression_sql(expression, relation, Settings())
 
-
-def compare(held: Held, expression: Expression, fragment: Fragment, rows: set[int]) -> str:
-    told = (render(expression), fragment)
-    try:
-        kept, failing = held.kept(expression)
-    except UnsupportedTypeError:
-        assert not fragment.exact, told  # so that the query fails as it does in Athena
-        return "unsupported"
-    assert kept | failing <= rows, (*told, "lost", sorted((kept | failing) - rows))
-    if not fragment.exact:
-        return "failing" if failing else "superset"
-    assert not failing, (*told, "not failing", sorted(failing))
-    assert rows == kept, (*told, "invented", sorted(rows - kept))
-    return "exact"
+    check_expressions(partial(rows_where, cursor), compile_, held, asked, tally)
 
 
 def run(cursor: Any, held: Held, names: tuple[str, ...], *, examples: int) -> Counter[str]:
@@ -500,7 +287,7 @@ def test_constants_may_be_of_a_wider_type_than_the_column(
         column = variable(wall_clocks, name)
         for value in values:
             wide = Constant((value,), pa.int64())
-            for function in COMPARISONS:
+            for function in COMPARED:
                 for asked in (call(function, column, wide), call(function, wide, column)):
                     check(cursor, wall_clocks, [asked], tally)
                     check(cursor, wall_clocks, [call("$not", asked)], tally)
@@ -571,8 +358,8 @@ def test_texts_that_no_server_holds_never_reach_it(
     tl, odd = variable(wall_clocks, "tl"), Constant((text,), pa.string())
     few = Constant((text, "a", None), pa.string())
     asked = [
-        *(call(function, tl, odd) for function in COMPARISONS),
-        *(call(function, odd, odd) for function in COMPARISONS),
+        *(call(function, tl, odd) for function in COMPARED),
+        *(call(function, odd, odd) for function in COMPARED),
         call("$like_pattern", tl, odd),
         call("$like_pattern", odd, tl),
         call("$in", tl, array(few)),
@@ -590,7 +377,7 @@ def test_texts_that_no_server_holds_never_reach_it(
                 continue
             (rows,) = rows_where(cursor, [fragment.text])
             if "\0" in text:  # Arrow has no text of half a pair to compare with
-                assert compare(wall_clocks, positive, fragment, rows) == "exact"
+                assert compared_rows(wall_clocks, positive, fragment, rows) == "exact"
             tally["pushed"] += 1
     assert tally["pushed"] >= (6 if "\0" in text else 3)
 

@@ -459,7 +459,7 @@ def test_a_role_that_may_not_even_look(
     for check, view in (("role", "pg_roles"), ("statistics", "pg_stats")):
         assert told[check].verdict == "WARNING", "queries work all the same"
         assert f"permission denied for view {view}" in told[check].fact
-        assert told[check].fix == "Grant the connector's role what it lacks."
+        assert told[check].fix == "Grant the connector's user what it lacks."
     assert told["tables"].verdict == "OK"
     assert told["snapshot"].verdict == "OK"
 

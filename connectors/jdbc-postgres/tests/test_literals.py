@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from athena_connectors.common.observability import SplitStats
-from athena_connectors.common.testing import strategies
-from athena_connectors.jdbc_postgres.literals import (
+from athena_connectors.common.sql.relation import Column, Comparison
+from athena_connectors.common.sql.spelling import (
     FIRST_DAY,
     FIRST_MS,
     LAST_DAY,
     LAST_MS,
+    instant_ms,
+)
+from athena_connectors.common.testing import strategies
+from athena_connectors.jdbc_postgres.literals import (
     array_literal,
     content_of,
     identifier,
-    instant_ms,
     literal,
     quoted,
     server_type,
     typed,
 )
 from athena_connectors.jdbc_postgres.reader import read_statement
-from athena_connectors.jdbc_postgres.types import Column, Comparison
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

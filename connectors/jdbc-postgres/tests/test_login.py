@@ -180,12 +180,26 @@ def test_a_missing_file_of_the_setting_is_told_by_its_name() -> None:
         options("u:p@h/db", ssl_root_cert="/no/such.pem")
 
 
-def test_certificates_of_the_secret() -> None:
+def test_issue_10_certificates_of_the_secret() -> None:
     secret = credentials_from_secret('{"user":"u","password":"p","ca_cert":"PEM TEXT"}', "s")
     found = options("h/db?sslmode=verify-full&${s}", credentials=secret)
     assert Path(found["sslrootcert"]).read_text() == "PEM TEXT"
     again = options("h/db?sslmode=verify-full&${s}", credentials=secret)
     assert again["sslrootcert"] == found["sslrootcert"]
+
+
+def test_issue_368_and_492_rds_is_verified_with_the_bundle_of_the_package(
+    tmp_path: Path,
+) -> None:
+    environ = {"LAMBDA_TASK_ROOT": str(tmp_path)}
+    with pytest.raises(ConfigurationError, match=r"global-bundle\.pem into the package"):
+        options(f"u:p@{RDS}/db?sslmode=verify-full", environ=environ)
+    (tmp_path / "global-bundle.pem").touch()
+    found = options(f"u:p@{RDS}/db?sslmode=verify-full", environ=environ)
+    assert found["sslrootcert"] == str(tmp_path / "global-bundle.pem")
+    assert options(f"u:p@{RDS}/db", environ=environ)["sslmode"] == "require"
+    with pytest.raises(ConfigurationError, match="no certificates"):
+        options("u:p@elsewhere.example.org/db?sslmode=verify-full", environ=environ)
 
 
 @pytest.fixture
@@ -214,7 +228,7 @@ def aws_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         ("db.example.org/db?iamAuth=true&user=db_user", "db.example.org:5432", "ap-south-1"),
     ],
 )
-def test_iam_token_is_the_password(text: str, endpoint: str, region: str) -> None:
+def test_issue_721_an_iam_token_is_the_password(text: str, endpoint: str, region: str) -> None:
     found = options(f"jdbc:postgresql://{text}", environ={"AWS_REGION": "ap-south-1"})
     token = urlsplit("https://" + found["password"])
     query = parse_qs(token.query)

@@ -20,7 +20,7 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.paging import encode_name_token
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.jdbc_postgres import metadata
+from athena_connectors.common.sql.relation import Comparison
 from athena_connectors.jdbc_postgres.catalogue import Declaration, _Collation, resolve_types
 from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.metadata import (
@@ -32,13 +32,12 @@ from athena_connectors.jdbc_postgres.metadata import (
     resolve_table,
 )
 from athena_connectors.jdbc_postgres.settings import Settings
-from athena_connectors.jdbc_postgres.types import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from athena_connectors.common.sql.relation import Relation
     from athena_connectors.common.testing.postgres import PostgresAddress
-    from athena_connectors.jdbc_postgres.types import Relation
 
 ODD_NAMES = [
     "plain",
@@ -151,7 +150,9 @@ KINDS = (
 )
 
 
-def test_what_is_listed_and_what_is_described(fresh_database: PostgresAddress, cursor: Any) -> None:
+def test_21_4_and_issue_1450_what_is_listed_and_what_is_described(
+    fresh_database: PostgresAddress, cursor: Any
+) -> None:
     fresh_database.execute(*KINDS)
     listed = {"plain", "parted", "heir", "unlogged", "looking", "kept", "distant"}
     assert list_tables(cursor, "public") == sorted(listed)
@@ -185,7 +186,7 @@ def test_an_unknown_schema_has_no_tables(cursor: Any) -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 5, 6, 7, 100, None])
-def test_pages_are_all_names_in_order(
+def test_21_4_pages_are_all_names_in_order(
     fresh_database: PostgresAddress, cursor: Any, page_size: int | None
 ) -> None:
     names = ["B", "a", "b", "a_", "é", "𝄞"]
@@ -203,7 +204,7 @@ def test_pages_are_all_names_in_order(
     assert rest.items == ("a_", "b", "é", "𝄞")
 
 
-def test_a_page_goes_on_where_its_first_name_was(
+def test_issue_287_a_page_goes_on_where_its_first_name_was(
     fresh_database: PostgresAddress, cursor: Any
 ) -> None:
     fresh_database.execute(*(f"CREATE TABLE {name} ()" for name in "abcd"))
@@ -215,7 +216,7 @@ def test_a_page_goes_on_where_its_first_name_was(
     assert (second.items, second.next_token) == (("d",), None)
 
 
-def test_integer_tokens_count_names(fresh_database: PostgresAddress, cursor: Any) -> None:
+def test_21_4_integer_tokens_count_names(fresh_database: PostgresAddress, cursor: Any) -> None:
     fresh_database.execute(*(f"CREATE TABLE {name} ()" for name in "abcd"))
     page = page_tables(cursor, "public", token="1", page_size=2)
     assert page.items == ("b", "c")
@@ -234,7 +235,7 @@ def test_foreign_tokens_are_refused(cursor: Any, token: str) -> None:
 # Rights
 
 
-def test_only_granted_columns_are_described(
+def test_21_4_only_granted_columns_are_described(
     fresh_database: PostgresAddress, reader: PostgresAddress
 ) -> None:
     fresh_database.execute(
@@ -335,7 +336,9 @@ def test_any_name_can_be_asked_for(database: PostgresAddress, name: str, mode: s
 
 
 @pytest.mark.parametrize("name", [name for name in ODD_NAMES if name.upper() != name])
-def test_names_are_found_in_any_case(database: PostgresAddress, name: str) -> None:
+def test_issues_61_281_369_396_1270_and_2972_names_are_found_in_any_case(
+    database: PostgresAddress, name: str
+) -> None:
     quoted = identifier(name.upper())
     database.execute(
         f"DROP SCHEMA IF EXISTS {quoted} CASCADE",
@@ -350,7 +353,7 @@ def test_names_are_found_in_any_case(database: PostgresAddress, name: str) -> No
         assert found(cursor, upper, upper.lower()) == f"{upper}.{upper}"
 
 
-def test_casing_modes(fresh_database: PostgresAddress, cursor: Any) -> None:
+def test_21_3_casing_modes(fresh_database: PostgresAddress, cursor: Any) -> None:
     fresh_database.execute(
         'CREATE TABLE "Mixed" ()',
         "CREATE TABLE lower ()",
@@ -376,7 +379,7 @@ def test_casing_modes(fresh_database: PostgresAddress, cursor: Any) -> None:
         found(cursor, "public", "UPPER", casing_mode="UPPER")
 
 
-def test_a_glue_connection_matches_names_as_they_are(
+def test_21_3_a_glue_connection_matches_names_as_they_are(
     fresh_database: PostgresAddress, cursor: Any
 ) -> None:
     fresh_database.execute('CREATE TABLE "Mixed" ()')
@@ -384,7 +387,7 @@ def test_a_glue_connection_matches_names_as_they_are(
         found(cursor, "public", "mixed", glue_connection="g")
 
 
-def test_an_exact_name_wins_and_ambiguous_ones_are_listed(
+def test_21_3_an_exact_name_wins_and_ambiguous_ones_are_listed(
     fresh_database: PostgresAddress, cursor: Any
 ) -> None:
     fresh_database.execute(
@@ -417,7 +420,7 @@ def test_names_fold_beyond_ascii(
     fresh_database: PostgresAddress, cursor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Otherwise found among the names that are only looked through to offer close ones.
-    monkeypatch.setattr(metadata, "_MAX_CLOSE_NAMES", 0)
+    monkeypatch.setattr("athena_connectors.common.sql.names._MAX_CLOSE_NAMES", 0)
     fresh_database.execute(
         'CREATE TABLE "ÄPFEL" ()', 'CREATE TABLE "\u212aelvin" ()', 'CREATE SCHEMA "ÖL"'
     )

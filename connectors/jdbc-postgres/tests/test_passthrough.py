@@ -20,9 +20,11 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.sql.connection_strings import parse_connection_string
+from athena_connectors.common.sql.domains_sql import domain_sql
+from athena_connectors.common.sql.relation import Comparison
 from athena_connectors.common.valueset import Range, SortedRangeSet
 from athena_connectors.jdbc_postgres.client import Client
-from athena_connectors.jdbc_postgres.domains_sql import domain_sql
+from athena_connectors.jdbc_postgres.dialect import POSTGRES
 from athena_connectors.jdbc_postgres.literals import identifier
 from athena_connectors.jdbc_postgres.passthrough import (
     _prove_single,
@@ -32,15 +34,14 @@ from athena_connectors.jdbc_postgres.passthrough import (
 from athena_connectors.jdbc_postgres.reader import read_statement
 from athena_connectors.jdbc_postgres.settings import Settings
 from athena_connectors.jdbc_postgres.statement import derived_table
-from athena_connectors.jdbc_postgres.types import Comparison
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from athena_connectors.common.sql.relation import Relation
     from athena_connectors.common.testing.postgres import PostgresAddress
-    from athena_connectors.jdbc_postgres.types import Relation
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_gives_what_it_gives_by_itself(
+def test_21_12_a_query_gives_what_it_gives_by_itself(
     client: Client, shop: PostgresAddress, query: str
 ) -> None:
     relation = describe(client, query, default_scale="2")
@@ -149,7 +150,7 @@ def test_normalising_ends_where_the_query_does(query: str) -> None:
     assert normalise(f"\n{query}\n;--;\n/*;*/;") == kept
 
 
-def test_comments_and_semicolons_at_the_end_go() -> None:
+def test_21_12_comments_and_semicolons_at_the_end_go() -> None:
     assert normalise("SELECT 1 ; -- x") == "SELECT 1"
     assert normalise(" SELECT 1 /* x */ -- y\n") == "SELECT 1"
     assert normalise("SELECT 1 -- x\n + 2 ;\n/* ; */") == "SELECT 1 -- x\n + 2"
@@ -204,7 +205,7 @@ def test_comments_and_semicolons_at_the_end_go() -> None:
         ("SELECT 1; COMMIT; DROP TABLE items", InvalidRequestError, "more than one statement"),
     ],
 )
-def test_what_is_no_query_is_refused_with_the_reason(
+def test_21_12_what_is_no_query_is_refused_with_the_reason(
     client: Client, query: str, error: type[ConnectorError], reason: str
 ) -> None:
     with pytest.raises(error, match=reason):
@@ -220,7 +221,9 @@ def test_nothing_is_run_to_describe(client: Client, shop: PostgresAddress) -> No
     assert shop.execute("SELECT is_called FROM counter") == [(False,)]
 
 
-def test_a_query_that_would_write_fails_when_read(client: Client, shop: PostgresAddress) -> None:
+def test_21_12_a_query_that_would_write_fails_when_read(
+    client: Client, shop: PostgresAddress
+) -> None:
     relation = describe(client, "SELECT nextval('counter')")
     with pytest.raises(UnsupportedOperationError, match="read-only"):
         rows(client, relation)
@@ -357,7 +360,7 @@ def test_tokens_take_no_long_time(text: str) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_names_are_made_different(client: Client) -> None:
+def test_21_12_names_are_made_different(client: Client) -> None:
     relation = describe(
         client, 'SELECT 1 AS a, 2 AS a, 3, 4, 5 AS "A", 6 AS a_1, 7 AS a, 8 AS "a_1"'
     )
@@ -438,7 +441,9 @@ def test_texts_of_any_collation_or_none_can_be_compared(
     relation = describe(client, query)
     assert {column.comparison for column in relation.columns} == {Comparison.TEXT_FOLDED}
     values = SortedRangeSet.of(pa.string(), [range_], null_allowed=False)
-    where = domain_sql(values, relation.columns[0], load_settings(Settings, {})).text
+    where = domain_sql(
+        values, relation.columns[0], load_settings(Settings, {}), dialect=POSTGRES
+    ).text
     table = derived_table(relation.query, [column.name for column in relation.columns])
     with client.transaction() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table} WHERE {where}")

@@ -5,13 +5,15 @@ import pytest
 from athena_connectors.common.connector import Exactness
 from athena_connectors.common.constraints import Constraints, Direction, OrderBy
 from athena_connectors.common.expressions import Call, Constant, Variable
+from athena_connectors.common.sql.pushdown import NativeScan
+from athena_connectors.common.sql.relation import Column, Comparison, Relation
 from athena_connectors.common.valueset import Range, SortedRangeSet
-from athena_connectors.jdbc_postgres.pushdown import NativeScan, plan
+from athena_connectors.jdbc_postgres.pushdown import plan
 from athena_connectors.jdbc_postgres.server_types import ServerType, TypeOptions
 from athena_connectors.jdbc_postgres.settings import Settings
 from athena_connectors.jdbc_postgres.split_sources import Key, KeyRange, SplitSource
 from athena_connectors.jdbc_postgres.statement import parts_of
-from athena_connectors.jdbc_postgres.types import Column, Comparison, Relation, column_of
+from athena_connectors.jdbc_postgres.types import column_of
 
 OPTIONS = TypeOptions(Settings(), 180_000, "UTF8")
 

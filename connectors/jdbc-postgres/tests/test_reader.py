@@ -21,9 +21,10 @@ import pytest
 from athena_connectors.common.errors import DataConversionError, SourceError
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.sql.binary_copy import decoder_names
+from athena_connectors.common.sql.reading import DEFAULT_BATCH_ROWS
+from athena_connectors.common.sql.relation import Column, Comparison
 from athena_connectors.jdbc_postgres import reader
 from athena_connectors.jdbc_postgres.reader import read_count, read_statement
-from athena_connectors.jdbc_postgres.types import Column, Comparison
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -641,5 +642,5 @@ def test_an_answer_that_ends_before_it_is_cancelled_is_no_success() -> None:
 
 
 def test_the_default_batch_is_what_was_measured(cursor: Any) -> None:
-    batches = read(cursor, NUMBER.format(reader.DEFAULT_BATCH_ROWS + 1), INTEGER)
+    batches = read(cursor, NUMBER.format(DEFAULT_BATCH_ROWS + 1), INTEGER)
     assert [batch.num_rows for batch in batches] == [16_384, 1]

@@ -16,6 +16,7 @@ import pytest
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.errors import ConfigurationError
 from athena_connectors.common.sql.connection_strings import parse_connection_string
+from athena_connectors.common.sql.relation import Column, Comparison, Relation
 from athena_connectors.jdbc_postgres.client import Client
 from athena_connectors.jdbc_postgres.literals import identifier, quoted
 from athena_connectors.jdbc_postgres.settings import Settings
@@ -32,7 +33,6 @@ from athena_connectors.jdbc_postgres.splits import (
     splits_of,
     with_snapshot,
 )
-from athena_connectors.jdbc_postgres.types import Column, Comparison, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,7 +172,7 @@ class Refusals(logging.Handler):
 @pytest.fixture(autouse=True)
 def refusals() -> Iterator[Refusals]:
     """What the server refused to tell; a test that expects some takes them."""
-    logger = logging.getLogger("athena_connectors.jdbc_postgres.inquiry")
+    logger = logging.getLogger("athena_connectors.common.sql.inquiry")
     found, level = Refusals(), logger.level
     logger.addHandler(found)
     logger.setLevel("INFO")
@@ -1156,7 +1156,7 @@ CATALOGUES = (
 )
 
 
-def test_catalogues_that_may_not_be_read(
+def test_issue_1540_catalogues_that_may_not_be_read(
     role: str, fresh_database: PostgresAddress, refusals: Refusals
 ) -> None:
     settings = load_settings(Settings, {"min_rows_per_split": "100"})

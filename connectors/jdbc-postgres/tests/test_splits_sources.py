@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from athena_connectors.common.errors import InvalidRequestError
 from athena_connectors.common.protocol.messages import Split
-from athena_connectors.jdbc_postgres.boundaries import _chosen, _places, even_steps
+from athena_connectors.common.sql.cuts import chosen_places, even_steps
+from athena_connectors.jdbc_postgres.boundaries import _places
 from athena_connectors.jdbc_postgres.split_sources import (
     PARTITION_COLUMNS,
     SNAPSHOT,
@@ -197,7 +198,7 @@ def test_parts_are_even_but_for_common_values(values: list[int], count: int) -> 
     shares = [share for share, _ in places]
     assert shares == sorted(shares)
     usable = [place for place in places if 0 < place[0] < 1]
-    ends = [int(value) for _, value in _chosen(usable, count)]
+    ends = [int(value) for _, value in chosen_places(usable, count)]
     assert ends == sorted(set(ends))
     below = [sum(value < end for value in values) / len(values) for end in ends]
     largest = max(high - low for low, high in zip([0, *below], [*below, 1], strict=True))

@@ -118,7 +118,7 @@ def test_names_in_a_message_do_not_decide(database: PostgresAddress) -> None:
     assert type(error) is errors.NotFoundError
 
 
-def test_refused_port(database: PostgresAddress) -> None:
+def test_issue_125_and_134_refused_port(database: PostgresAddress) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound and not listening
         error = connecting(database, port=held.getsockname()[1], password=ODD_PASSWORD)
@@ -217,7 +217,7 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_statement(name: str, database: PostgresAddress) -> None:
+def test_checklist_16_statements(name: str, database: PostgresAddress) -> None:
     state, kind, statements = STATEMENTS[name]
     error = running(database, *statements)
     assert f"(SQLSTATE {state})" in str(error)

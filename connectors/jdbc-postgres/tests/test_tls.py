@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from athena_connectors.common.errors import ConfigurationError
 from athena_connectors.common.secrets import SecretResolver
 from athena_connectors.common.sql.connection_strings import parse_connection_string
 from athena_connectors.common.testing.postgres_proxy import postgres_proxy, self_signed
+from athena_connectors.common.testing.secret_store import SecretStore, login_secret
 from athena_connectors.jdbc_postgres.client import Client
 from athena_connectors.jdbc_postgres.settings import Settings
 
@@ -39,16 +39,12 @@ def select(
 ) -> None:
     """Ask for one row through the proxy, logged in by a secret that may hold certificates."""
 
-    class Store:
-        def get_secret_value(self, **_: str) -> dict[str, str]:
-            login = {"username": database.user, "password": database.password, "ca_cert": ca}
-            return {"SecretString": json.dumps(login)}
-
+    store = SecretStore(s=login_secret(database.user, database.password, ca_cert=ca))
     text = f"postgres://jdbc:postgresql://{host}:{proxy.address.port}/{database.database}?{query}&${{s}}"
     client = Client(
         parse_connection_string(text, engine="postgres", catalog="default"),
         load_settings(Settings, {"ssl_root_cert": ssl_root_cert}),
-        secrets=SecretResolver(Store),
+        secrets=SecretResolver(lambda: store),
         environ={},
     )
     try:
@@ -70,14 +66,14 @@ def test_tls_is_used_when_there_is_any(
 
 
 @pytest.mark.parametrize("query", ["sslmode=verify-full", "sslmode=verify-ca", "ssl=true"])
-def test_certificates_of_the_setting_are_trusted(
+def test_issue_10_certificates_of_the_setting_are_trusted(
     database: PostgresAddress, proxy: PostgresProxy, certificate: Path, query: str
 ) -> None:
     select(database, proxy, query, ssl_root_cert=str(certificate))
     assert proxy.encrypted == 1
 
 
-def test_certificates_of_the_secret_are_trusted(
+def test_issue_10_certificates_of_the_secret_are_trusted(
     database: PostgresAddress, proxy: PostgresProxy, certificate: Path
 ) -> None:
     select(database, proxy, "sslmode=verify-full", ca=certificate.read_text())

@@ -19,21 +19,22 @@ from athena_connectors.common.ordering import key_function
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.sql.connection_strings import parse_connection_string
+from athena_connectors.common.sql.dialect import NotPushedError, is_null
+from athena_connectors.common.sql.domains_sql import domain_sql
+from athena_connectors.common.sql.relation import Comparison
 from athena_connectors.common.valueset import Range, SortedRangeSet
 from athena_connectors.jdbc_postgres.client import Client
-from athena_connectors.jdbc_postgres.comparisons import NotPushedError, is_null
-from athena_connectors.jdbc_postgres.domains_sql import domain_sql
+from athena_connectors.jdbc_postgres.dialect import POSTGRES
 from athena_connectors.jdbc_postgres.literals import identifier, quoted
 from athena_connectors.jdbc_postgres.metadata import describe, list_tables
 from athena_connectors.jdbc_postgres.reader import read_statement
 from athena_connectors.jdbc_postgres.settings import Settings
-from athena_connectors.jdbc_postgres.types import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from athena_connectors.common.sql.relation import Column, Relation
     from athena_connectors.common.testing.postgres import PostgresAddress
-    from athena_connectors.jdbc_postgres.types import Column, Relation
 
 
 def day(text: str) -> int:
@@ -498,12 +499,16 @@ def check(name: str, cases: dict[str, Case], found: tuple[Relation, pa.Table]) -
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_scalars_are_read_as_described(name: str, scalars: tuple[Relation, pa.Table]) -> None:
+def test_21_5_and_21_6_scalars_are_read_as_described(
+    name: str, scalars: tuple[Relation, pa.Table]
+) -> None:
     check(name, CASES, scalars)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_are_read_as_described(name: str, arrays: tuple[Relation, pa.Table]) -> None:
+def test_21_5_and_issues_181_186_and_198_arrays_are_read_as_described(
+    name: str, arrays: tuple[Relation, pa.Table]
+) -> None:
     check(name, ARRAYS, arrays)
 
 
@@ -516,7 +521,7 @@ def test_null_when_is_exact(
     quoted = identifier(name)
     condition = column.null_when.replace("{c}", quoted) or "false"
     told = types.execute(
-        f"SELECT num_nulls({quoted}) = 0 AND ({condition}), {is_null(column)}"
+        f"SELECT num_nulls({quoted}) = 0 AND ({condition}), {is_null(column, POSTGRES)}"
         " FROM scalars ORDER BY n"
     )
     present = [
@@ -567,7 +572,7 @@ def rows_found(cursor: Any, column: Column, wanted: Range) -> tuple[set[int], bo
     """Return the rows that the server finds, and whether that has to be all of them."""
     values = SortedRangeSet.of(column.arrow, [wanted], null_allowed=False)
     try:
-        fragment = domain_sql(values, column, settings_of())
+        fragment = domain_sql(values, column, settings_of(), dialect=POSTGRES)
     except NotPushedError:
         assert kind_of(column.arrow) is Kind.TEXT
         assert wanted.low != wanted.high
@@ -600,7 +605,7 @@ def test_source_types_are_for_people(scalars: tuple[Relation, pa.Table]) -> None
     assert told["enum"] == ("mood", "mood")
 
 
-def test_zoned_timestamps_on_request(make: Callable[..., Client]) -> None:
+def test_issues_21_and_139_zoned_timestamps_on_request(make: Callable[..., Client]) -> None:
     using = settings_of(timestamptz_as_tz="true")
     with make().transaction() as cursor:
         relation = describe(cursor, TableName("public", "scalars"), using)
@@ -613,7 +618,7 @@ def test_zoned_timestamps_on_request(make: Callable[..., Client]) -> None:
     assert {value & 0xFFF for value in packed if value is not None} == {0}
 
 
-def test_numerics_as_text_on_request(make: Callable[..., Client]) -> None:
+def test_issue_360_numerics_as_text_on_request(make: Callable[..., Client]) -> None:
     using = settings_of(numeric_unconstrained="varchar")
     with make().transaction() as cursor:
         relation = describe(cursor, TableName("public", "scalars"), using)
@@ -623,7 +628,9 @@ def test_numerics_as_text_on_request(make: Callable[..., Client]) -> None:
 
 
 @pytest.mark.parametrize("scale", ["0", "38"])
-def test_scale_of_numerics_is_the_setting(make: Callable[..., Client], scale: str) -> None:
+def test_issue_360_and_pr_957_scale_of_numerics_is_the_setting(
+    make: Callable[..., Client], scale: str
+) -> None:
     using = settings_of(default_scale=scale)
     with make().transaction() as cursor:
         relation = describe(cursor, TableName("public", "scalars"), using)
@@ -672,7 +679,7 @@ def test_generated_and_identity_columns(
 
 
 @pytest.mark.parametrize("schema", ["pg_catalog", "information_schema"])
-def test_every_relation_of_the_server_itself_can_be_read(
+def test_issues_72_and_98_every_relation_of_the_server_itself_can_be_read(
     make: Callable[..., Client], schema: str
 ) -> None:
     client = make()

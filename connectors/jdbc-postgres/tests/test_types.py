@@ -10,19 +10,14 @@ import pyarrow as pa
 import pytest
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.sql.binary_copy import decoder_names
+from athena_connectors.common.sql.dialect import comparable
+from athena_connectors.common.sql.relation import Column, Comparison
 from athena_connectors.common.types import check_schema
 from athena_connectors.jdbc_postgres.catalogue import Declaration, resolve_types
-from athena_connectors.jdbc_postgres.comparisons import comparable, subject_of
+from athena_connectors.jdbc_postgres.comparisons import operands_of
 from athena_connectors.jdbc_postgres.server_types import ServerType, TypeOptions
 from athena_connectors.jdbc_postgres.settings import Settings
-from athena_connectors.jdbc_postgres.types import (
-    TYPES,
-    Column,
-    Comparison,
-    TypeRule,
-    column_of,
-    rule_of,
-)
+from athena_connectors.jdbc_postgres.types import TYPES, TypeRule, column_of, rule_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -155,7 +150,7 @@ def _check_comparison(cursor: Any, column: Column) -> None:
     if not comparable(column):
         assert column.comparison is Comparison.NEVER
         return
-    subject = subject_of(column)
+    subject = operands_of(column)
     constant = f"NULL::{subject.type_name}"
     for operand in (subject.value, subject.ordered, subject.equal):
         if subject.type_name == "uuid" and operand == subject.value:

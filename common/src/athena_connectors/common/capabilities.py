@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
+from athena_connectors.common.expressions import FUNCTIONS
 from athena_connectors.common.protocol.messages import OptimizationSubType
 
 if TYPE_CHECKING:
@@ -97,6 +98,17 @@ class Capabilities:
     top_n: bool = False
     hints: tuple[str, ...] = ()
     passthrough: PassthroughFunction | None = None
+
+    @classmethod
+    def everything(cls, passthrough: PassthroughFunction | None) -> Capabilities:
+        """Claim all that there is: what the source can't do exactly is done here."""
+        return cls(
+            filters=VALUE_SET_FILTERS,
+            functions=FUNCTIONS,
+            limit=True,
+            top_n=True,
+            passthrough=passthrough,
+        )
 
     def to_wire(self) -> dict[str, tuple[OptimizationSubType, ...]]:
         """Return the claims as the members of ``GetDataSourceCapabilitiesResponse``."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from athena_connectors.common.budgets import UNLIMITED, Limit, SplitBudget
 from athena_connectors.common.capabilities import Capabilities
 from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.findings import Finding
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from athena_connectors.common.constraints import Conjunct, Constraints
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.inference import InferredTable
 
 __all__ = [
@@ -70,6 +73,8 @@ class Scan:
         deadline: ``time.monotonic()`` at which the read has to have ended, or ``None``.
         split: The part that is read or explained; ``None`` while the scan is planned.
         stats: Counters of this split, which a reader may add to.
+        budget: What this split may spend; a reader that reads pages in advance keeps to it
+            by ``read_ahead.batches_of``, all others are stopped between batches.
     """
 
     table: TableName
@@ -82,6 +87,7 @@ class Scan:
     deadline: float | None = None
     split: Split | None = None
     stats: SplitStats = field(default_factory=SplitStats, compare=False, repr=False)
+    budget: SplitBudget = field(default=UNLIMITED, compare=False, repr=False)
 
 
 class Exactness(Enum):
@@ -151,6 +157,14 @@ class Connector(ABC):
     source_type: ClassVar[str]
     """Short name of the source, told to the engine for diagnosis."""
 
+    reads_plans: ClassVar[bool] = False
+    """Whether the engine may send query plans: the package then needs the extra ``plans``
+    of ``common``. What a plan says arrives as constraints like all others."""
+
+    derived_columns: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    """Columns in lower case by whose conditions others can be looked into, and those others:
+    an access policy that hides or masks one of those hides the column too."""
+
     @abstractmethod
     def list_schemas(self) -> Iterable[str]:
         """Return the names of all schemas."""
@@ -205,6 +219,16 @@ class Connector(ABC):
             schema, resolve(name.table, self.list_tables(schema), kind="table", within=schema)
         )
 
+    def listed_as(self, name: TableName) -> TableName:
+        """Return the name under which ``list_tables`` tells of a table, which may have others.
+
+        Rules of access are about that name.
+
+        Args:
+            name: As ``resolve_table`` spells it, or as the engine asks for it.
+        """
+        return name
+
     def page_tables(self, schema: str, *, token: str | None, page_size: int | None) -> Page[str]:
         """Return one page of table names, ordered; override when the source can page.
 
@@ -246,6 +270,23 @@ class Connector(ABC):
         """
         del scan, partitions
         return [Split()]
+
+    def estimate(self, scan: Scan) -> Estimate | None:
+        """Return what a scan may cost, by statistics that cost nothing; nobody knows by default.
+
+        Asked before a scan is planned, if a budget is set, and by ``explain`` and ``--stats``.
+        A number that is wrong lets a scan start that will be stopped, or refuses one that
+        would have been cheap; it loses no row.
+        """
+        del scan
+        return None
+
+    def unit_limit(self) -> Limit | None:
+        """Return the limit of what the source bills by, if a setting of the connector has one.
+
+        Made by ``budgets.unit_limit``; it holds for all splits of a scan together.
+        """
+        return None
 
     def native_query(self, scan: Scan, split: Split) -> str:
         """Return what a split sends to the source, for people to read."""

@@ -91,6 +91,11 @@ class Constraints:
         domains = [ColumnDomain(column, values) for column, values in self.summary.items()]
         return (*domains, *(part for item in self.expression for part in _flatten(item)))
 
+    @property
+    def ends_early(self) -> bool:
+        """Whether any rows will do, so that a scan ends when it has enough of them."""
+        return self.limit is not None and not self.order_by
+
     def columns(self) -> frozenset[str]:
         """Return the names of all columns that the predicate looks at."""
         named = frozenset(self.summary)

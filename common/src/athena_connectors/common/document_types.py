@@ -6,11 +6,72 @@ take times with a zone within lists, maps and structures.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 from athena_connectors.common.errors import UnsupportedTypeError
 from athena_connectors.common.types import engine_type
 
-__all__ = ["document_type", "has_other_keys", "read_type"]
+__all__ = [
+    "MANY_TYPES",
+    "TypeRule",
+    "document_type",
+    "has_other_keys",
+    "read_type",
+    "structure_rules",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeRule:
+    """What a kind of value becomes when its table is sampled; for people to read.
+
+    Attributes:
+        source: What was seen, in the source's words.
+        condition: What else has to hold.
+        engine: Athena's type.
+        note: What a reader of the values should know.
+    """
+
+    source: str
+    condition: str = ""
+    engine: str
+    note: str = ""
+
+
+MANY_TYPES = TypeRule(
+    source="several of these",
+    engine="varchar",
+    note="Texts as they are, everything else as JSON; with mixed_types json, texts in quotes.",
+)
+"""What values of different types become."""
+
+
+def structure_rules(source: str, *, row: str) -> tuple[TypeRule, ...]:
+    """Return what structures become.
+
+    Args:
+        source: What the source calls a structure.
+        row: What it calls a row of a table, with its article.
+    """
+    return (
+        TypeRule(
+            source=source,
+            engine="row of all fields seen",
+            note=f"Fields that {row} lacks are NULL in it; fields that were not seen are left out.",
+        ),
+        TypeRule(
+            source=source,
+            condition="more fields than max_struct_fields, or many fields and few in each",
+            engine="map of varchar to what all values become together",
+        ),
+        TypeRule(
+            source=source,
+            condition="all seen were empty",
+            engine="varchar",
+            note="A JSON object.",
+        ),
+    )
 
 
 def document_type(type_: pa.DataType, *, nested: bool = False) -> pa.DataType:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from athena_connectors.common.arithmetic import ARITHMETIC, calculate
+from athena_connectors.common.casts import cast
 from athena_connectors.common.constraints import ColumnDomain
 from athena_connectors.common.domains import compile_domain
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedTypeError
@@ -48,6 +49,7 @@ __all__ = ["Condition"]
 _UNKNOWN = pa.scalar(None, pa.bool_())
 _FALSE = pa.scalar(value=False)
 _EXACT_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+_FALLIBLE = ARITHMETIC | {"$cast"}
 _VALUELESS = frozenset({Kind.NULL, Kind.OPAQUE})
 
 
@@ -68,7 +70,7 @@ class Condition:
         self._expression = expression
         self._lookups: dict[tuple[int, pa.DataType], Test] = {}
         self.can_fail = any(
-            isinstance(node, Call) and node.function in ARITHMETIC for node in walk(expression)
+            isinstance(node, Call) and node.function in _FALLIBLE for node in walk(expression)
         )
 
     def mask(self, batch: pa.RecordBatch) -> Data:
@@ -104,6 +106,9 @@ class Condition:
                 return self._connect(call, batch, decisive=True)
             case "$in":
                 return self._in(call, batch)
+            case "$cast":
+                operand = self._evaluate(call.arguments[0], batch)
+                return cast(operand, call.type, text=render(call))
             case "$not":
                 return _not(self._logical(call.arguments[0], batch))
             case "$array":

@@ -7,14 +7,14 @@ knows. Source: wire protocol, section 11.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from athena_connectors.common.comparisons import COMPARISONS
 from athena_connectors.common.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
     from athena_connectors.common.valueset import Value
@@ -28,6 +28,7 @@ __all__ = [
     "check_calls",
     "is_deeper",
     "referenced_columns",
+    "renamed",
     "render",
     "walk",
 ]
@@ -112,6 +113,18 @@ def walk(expression: Expression) -> Iterator[Expression]:
             pending.extend(node.arguments)
 
 
+def renamed(expression: Expression, rename: Callable[[str], str]) -> Expression:
+    """Return an expression with other names of its columns."""
+    match expression:
+        case Variable():
+            return replace(expression, column=rename(expression.column))
+        case Call():
+            arguments = tuple(renamed(item, rename) for item in expression.arguments)
+            return replace(expression, arguments=arguments)
+        case _:
+            return expression
+
+
 def is_deeper(expression: Expression, levels: int) -> bool:
     """Return whether an expression has more than so many levels of calls."""
     level = [expression]
@@ -122,7 +135,9 @@ def is_deeper(expression: Expression, levels: int) -> bool:
     return True
 
 
-_UNARY = frozenset({"$not", "$is_null", "$negate"})
+_CAST = "$cast"
+"""Only query plans have it: its type says to what. No connector is asked to push it."""
+_UNARY = frozenset({"$not", "$is_null", "$negate", _CAST})
 _VARARG = frozenset({"$and", "$or", "$array"})
 _OPERATORS = {
     **COMPARISONS,
@@ -161,12 +176,14 @@ def render(expression: Expression) -> str:
     parts = [render(item) for item in expression.arguments]
     if function in _OPERATORS and len(parts) > 1:
         return f"({f' {_OPERATORS[function]} '.join(parts)})"
+    if function == _CAST:
+        return f"CAST({parts[0]} AS {expression.type})"
     name = "" if function == "$array" else function.removeprefix("$")
     return f"{name}({', '.join(parts)})"
 
 
 def _check_call(call: Call) -> None:
-    if call.function not in FUNCTIONS:
+    if call.function not in FUNCTIONS and call.function != _CAST:
         raise InvalidRequestError(
             f"Function {call.function!r} of an expression is not known.",
             hint=f"Known are {', '.join(FUNCTIONS)}.",

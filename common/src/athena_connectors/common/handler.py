@@ -23,13 +23,18 @@ from athena_connectors.common.protocol.codec import (
     encode_response,
     request_version,
 )
-from athena_connectors.common.protocol.messages import ReadRecordsRequest, ReadRecordsResponse
+from athena_connectors.common.protocol.messages import (
+    GetTableLayoutRequest,
+    ReadRecordsRequest,
+    ReadRecordsResponse,
+)
 from athena_connectors.common.service import Explanation, Service, SplitReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from athena_connectors.common.connector import Connector
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.inference import InferredTable
     from athena_connectors.common.protocol.messages import TableName
     from athena_connectors.common.spill import SpillStore
@@ -95,6 +100,17 @@ class LambdaHandler:
         """Return an independent handler of the same connector with other settings."""
         return LambdaHandler(self._factory, environ=environ, store=store, observer=observer)
 
+    def around(self, wrap: Callable[[Connector], Connector]) -> LambdaHandler:
+        """Return an independent handler whose connector is what ``wrap`` makes of this one's."""
+        return LambdaHandler(
+            lambda environ: wrap(self._factory(environ)), environ=self._environ, store=self._store
+        )
+
+    @property
+    def package(self) -> str:
+        """The package that makes the connector."""
+        return self._factory.__module__.rpartition(".")[0]
+
     def __call__(self, event: dict[str, Any], context: LambdaContext | None) -> dict[str, Any]:
         """Answer one request.
 
@@ -110,6 +126,10 @@ class LambdaHandler:
     def explain(self, event: dict[str, Any]) -> Explanation:
         """Return how a ``ReadRecordsRequest`` would be answered, without reading."""
         return self._guarded("explain", lambda: self._explain(event))
+
+    def estimate(self, event: dict[str, Any]) -> Estimate | None:
+        """Return what the scan of a ``GetTableLayoutRequest`` may cost, without reading."""
+        return self._guarded("estimate", lambda: self._estimate(event))
 
     def health(self, catalog: str) -> list[Finding]:
         """Return what ``doctor`` tells of a catalog; nothing is raised, errors are faults."""
@@ -152,6 +172,15 @@ class LambdaHandler:
                 hint="Pass the ReadRecordsRequest of a split.",
             )
         return self._serve().explain(request)
+
+    def _estimate(self, event: dict[str, Any]) -> Estimate | None:
+        request = decode_request(event)
+        if not isinstance(request, GetTableLayoutRequest):
+            raise InvalidRequestError(
+                f"The cost of a {type(request).__name__} can't be estimated.",
+                hint="Pass the GetTableLayoutRequest of a scan.",
+            )
+        return self._serve().estimate(request)
 
     def _findings(self, catalog: str) -> Iterator[Finding]:
         """Yield the findings; where the connector can't be made, what AWS says all the same."""

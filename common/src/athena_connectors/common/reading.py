@@ -129,9 +129,9 @@ def _filtered(
 ) -> Generator[pa.RecordBatch]:
     scan, residual = planned.scan, planned.residual
     stats = scan.stats
-    for batch in _timed(connector.read_split(scan, split), scan):
-        guard.check()
+    for batch in _timed(connector.read_split(scan, split), scan, guard):
         stats.rows_read += batch.num_rows
+        guard.check()
         started = time.perf_counter()
         typed = cast_batch(batch, scan.schema, table=str(scan.table))
         converted = time.perf_counter()
@@ -143,7 +143,9 @@ def _filtered(
     guard.check()
 
 
-def _timed(batches: Iterable[pa.RecordBatch], scan: Scan) -> Iterator[pa.RecordBatch]:
+def _timed(
+    batches: Iterable[pa.RecordBatch], scan: Scan, guard: ReadGuard
+) -> Iterator[pa.RecordBatch]:
     """Count the wait for a reader that does not count by itself as the source's time."""
     stats = scan.stats
     iterator = iter(batches)
@@ -151,7 +153,8 @@ def _timed(batches: Iterable[pa.RecordBatch], scan: Scan) -> Iterator[pa.RecordB
         while True:
             counted = stats.source_seconds + stats.conversion_seconds
             started = time.perf_counter()
-            batch = next(iterator, None)
+            with guard.waiting():
+                batch = next(iterator, None)
             if stats.source_seconds + stats.conversion_seconds == counted:
                 stats.source_seconds += time.perf_counter() - started
             if batch is None:

@@ -116,6 +116,11 @@ class SecretResolver:
                     self._cache.popitem(last=False)
             return text
 
+    def fetched(self) -> tuple[str, ...]:
+        """Return the texts of all secrets that are kept, for who has to keep them out of a file."""
+        with self._lock:
+            return tuple(text for _, text in self._cache.values())
+
     def invalidate(self, name: str) -> None:
         """Forget a secret, so that it is fetched anew: its login was refused."""
         with self._lock:

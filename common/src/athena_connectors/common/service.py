@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from athena_connectors.common.access.gate import AccessGate
+from athena_connectors.common.budgets import (
+    BudgetSettings,
+    SplitBudget,
+    check_estimate,
+    limits_of,
+    shares_of,
+)
 from athena_connectors.common.config import load_settings
 from athena_connectors.common.connector import Scan
 from athena_connectors.common.deadline import ReadGuard, read_deadline
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
+from athena_connectors.common.filter_rules import check_filter
 from athena_connectors.common.findings import told
 from athena_connectors.common.memory import keep_freed_memory
 from athena_connectors.common.naming import exposed_names
@@ -17,26 +26,37 @@ from athena_connectors.common.planning import plan_layout, plan_split_page
 from athena_connectors.common.protocol import messages as m
 from athena_connectors.common.reading import plan_read, read_split
 from athena_connectors.common.spill import BlockSpiller, SpillSettings, new_spill_location
-from athena_connectors.common.tables import Table, TableCache
+from athena_connectors.common.tables import NO_COLUMNS, Table, TableCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
+    from athena_connectors.common.access.policy import Access
     from athena_connectors.common.aws import AwsClients
+    from athena_connectors.common.budgets import Limit
     from athena_connectors.common.connector import Connector, Decision
+    from athena_connectors.common.constraints import Constraints
     from athena_connectors.common.crypto import KmsKeys
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.findings import Finding
     from athena_connectors.common.inference import InferredTable
+    from athena_connectors.common.plans import Plan
     from athena_connectors.common.query_status import QueryStatusChecker
+    from athena_connectors.common.seals import Seal
     from athena_connectors.common.spill import SpillStore
+
+    _ScanRequest = m.GetTableLayoutRequest | m.GetSplitsRequest | m.ReadRecordsRequest
 
 __all__ = ["Explanation", "Service", "SplitReport", "admit"]
 
 CAPABILITIES_VERSION = 24
 """What Ping answers for ``capabilities``: explicit, versioned serialisation."""
 SERDE_VERSION = 5
-"""Version 6 would oblige us to read query plans, which we do not yet."""
+PLAN_SERDE_VERSION = 6
+"""That of connectors which read query plans."""
+MAX_CACHES = 50
+"""Sets of tables that are remembered: of each catalog, for each access that callers have."""
 MAX_NAME_BYTES = 5_000_000
 """Names of one unlimited listing; more are paged, as a reply is limited to 6 MiB."""
 
@@ -60,6 +80,7 @@ class Explanation:
         limit_pushed: Whether the source applies the limit.
         order_pushed: Whether the source applies the order.
         limit_reason: Why not, when not.
+        plan_reasons: What of a query plan was left away, and why, in sentences.
     """
 
     native: str
@@ -67,14 +88,16 @@ class Explanation:
     limit_pushed: bool
     order_pushed: bool
     limit_reason: str
+    plan_reasons: tuple[str, ...] = ()
 
 
 def admit(scan: Scan) -> Scan:
     """Decide whether and how the caller may run a scan, before anything is planned.
 
     Every scan passes here, when its layout, its splits and its rows are asked for, and
-    ``scan.identity`` is known. What this returns is what is planned and read: rules that
-    deny a table, hide a column or add a row filter belong here.
+    ``scan.identity`` is known. What this returns is what is planned and read. What a policy
+    denies, hides, masks or filters is none of its business: the scan is already one of what
+    the caller sees (see ``access``).
     """
     return scan
 
@@ -101,9 +124,12 @@ class Service:
         self._root = connector
         self._environ = environ
         self._spill = load_settings(SpillSettings, environ)
+        self._budgets = load_settings(BudgetSettings, environ)
         self._given_store = store
         self._observer = observer
-        self._caches: dict[str, TableCache] = {}
+        self._gate = AccessGate(environ, self._aws)
+        self._caller: m.Identity | None = None
+        self._caches: dict[object, TableCache] = {}
         self._clients: AwsClients | None = None
         self._kms: KmsKeys | None = None
         self._s3_store: SpillStore | None = None
@@ -119,6 +145,8 @@ class Service:
         Raises:
             ConnectorError: Whatever went wrong.
         """
+        self._gate.check()
+        self._caller = request.identity
         match request:
             case m.PingRequest():
                 return self._ping(request)
@@ -145,27 +173,45 @@ class Service:
 
     def explain(self, request: m.ReadRecordsRequest) -> Explanation:
         """Return how a split would be read, without reading it."""
+        self._caller = request.identity
         connector = self._connector(request.catalogName)
         scan = self._read_scan(request, deadline=None)
+        assert scan.split is not None
         planned = plan_read(connector, scan, max_sort_bytes=request.maxBlockSize)
         pushdown = planned.pushdown
+        plan = self._plan(request)
         return Explanation(
-            native=connector.native_query(planned.scan, request.split),
+            native=connector.native_query(planned.scan, scan.split),
             decisions=pushdown.decisions,
             limit_pushed=pushdown.limit_pushed,
             order_pushed=pushdown.order_pushed,
             limit_reason=pushdown.limit_reason,
+            plan_reasons=plan.reasons if plan is not None else (),
         )
+
+    def estimate(self, request: m.GetTableLayoutRequest) -> Estimate | None:
+        """Return what a scan may cost, without reading; ``None`` if nobody knows."""
+        self._caller = request.identity
+        table, constraints = self._table(request, request.schema)
+        scan = self._scan(request, table, constraints, schema=request.schema)
+        if scan.constraints.passthrough:
+            return None
+        return self._connector(request.catalogName).estimate(scan)
 
     def health(self, catalog: str) -> Iterator[Finding]:
         """Yield the findings about AWS, then the connector's about a catalog."""
+        self._caller = None
         from athena_connectors.common.health import aws_findings  # noqa: PLC0415
 
         yield from aws_findings(self._environ, spills=self._given_store is None)
         yield from told("source", self._source_health(catalog))
 
     def infer_table(self, catalog: str, name: m.TableName) -> tuple[m.TableName, InferredTable]:
-        """Return a table's own name, and its columns by a fresh sample."""
+        """Return a table's own name, and its columns by a fresh sample.
+
+        With an access policy, what everybody may see: who asks is not known.
+        """
+        self._caller = m.Identity()
         connector = self._connector(catalog)
         resolved = connector.resolve_table(name)
         return resolved, connector.infer_table(resolved)
@@ -182,25 +228,40 @@ class Service:
         self._root.close()
 
     def _connector(self, catalog: str) -> Connector:
+        """Return the connector of a catalog, as the caller may see it."""
         self._in_use = self._root.for_catalog(catalog)
-        return self._in_use
+        access = self._access(catalog)
+        if access is None:
+            return self._in_use
+        # Loads what a function without a policy does not need.
+        from athena_connectors.common.access.guard import GuardedConnector  # noqa: PLC0415
+
+        return GuardedConnector(self._in_use, access)
+
+    def _access(self, catalog: str) -> Access | None:
+        return None if self._caller is None else self._gate.access(self._caller, catalog)
 
     def _source_health(self, catalog: str) -> Iterator[Finding]:
         yield from self._connector(catalog).health()
 
     def _tables(self, catalog: str) -> TableCache:
         connector = self._connector(catalog)
-        if catalog not in self._caches:
-            self._caches[catalog] = TableCache(connector)
-        return self._caches[catalog]
+        # What one caller may see is remembered for those alone who may see the same.
+        key = catalog, self._access(catalog)
+        if key not in self._caches:
+            if len(self._caches) >= MAX_CACHES:
+                self._caches.clear()
+            self._caches[key] = TableCache(connector)
+        return self._caches[key]
 
     def _ping(self, request: m.PingRequest) -> m.PingResponse:
+        connector = self._connector(request.catalogName)
         return m.PingResponse(
             catalogName=request.catalogName,
             queryId=request.queryId,
-            sourceType=self._connector(request.catalogName).source_type,
+            sourceType=connector.source_type,
             capabilities=CAPABILITIES_VERSION,
-            serDeVersion=SERDE_VERSION,
+            serDeVersion=PLAN_SERDE_VERSION if connector.reads_plans else SERDE_VERSION,
         )
 
     def _list_schemas(self, request: m.ListSchemasRequest) -> m.ListSchemasResponse:
@@ -237,33 +298,48 @@ class Service:
     def _get_table_layout(
         self, request: m.GetTableLayoutRequest, remaining_ms: int | None
     ) -> m.GetTableLayoutResponse:
-        table = self._tables(request.catalogName).table_for(
-            request.tableName, request.constraints, request.schema
+        table, constraints = self._table(request, request.schema)
+        scan = self._scan(
+            request, table, constraints, schema=request.schema, deadline=_deadline(remaining_ms)
         )
-        scan = self._scan(request, table, schema=request.schema, deadline=_deadline(remaining_ms))
-        partitions = plan_layout(self._connector(request.catalogName), scan, table)
+        connector = self._connector(request.catalogName)
+        limits = self._limits(connector)
+        if limits and not scan.constraints.passthrough:
+            check_estimate(
+                limits, connector.estimate(scan), table=str(scan.table), names=_names(table)
+            )
+        partitions = plan_layout(connector, scan, table)
+        seal = self._seal(request, table)
+        if seal is not None:
+            partitions = seal.partitions(partitions, _shown_of(partitions, table))
         return m.GetTableLayoutResponse(request.catalogName, request.tableName, partitions)
 
     def _get_splits(self, request: m.GetSplitsRequest) -> m.GetSplitsResponse:
-        table = self._tables(request.catalogName).table_for(request.tableName, request.constraints)
-        scan = self._scan(request, table, schema=table.exposed)
+        table, constraints = self._table(request)
+        scan = self._scan(request, table, constraints, schema=table.exposed)
         if self._spill.spill_bucket:
             self._store().check(self._spill.spill_bucket)
 
+        seal = self._seal(request, table)
+
         def equip(split: m.Split) -> m.Split:
             return replace(
-                split,
+                split if seal is None else seal.split(split),
                 spillLocation=new_spill_location(self._spill, request.identity, request.queryId),
                 encryptionKey=self._new_key(),
             )
 
+        connector = self._connector(request.catalogName)
         page = plan_split_page(
-            self._connector(request.catalogName),
+            connector,
             scan,
             table,
-            partitions=request.partitions,
+            partitions=request.partitions
+            if seal is None
+            else seal.open_partitions(request.partitions),
             token=request.continuationToken,
             equip=equip,
+            shares_budget=bool(self._limits(connector)),
         )
         return m.GetSplitsResponse(request.catalogName, page.items, page.next_token)
 
@@ -272,12 +348,17 @@ class Service:
     ) -> m.ReadRecordsResponse | m.RemoteReadRecordsResponse:
         deadline = _deadline(remaining_ms)
         scan = self._read_scan(request, deadline=deadline)
+        split = scan.split
+        assert split is not None
         connector = self._connector(request.catalogName)
+        scan = replace(scan, budget=self._split_budget(connector, scan, split))
         guard = ReadGuard(
             deadline=deadline,
             status=self._query_status(request.queryId),
             cancel=connector.cancel,
             table=str(scan.table),
+            budget=scan.budget,
+            stats=scan.stats,
         )
         spiller = BlockSpiller(
             request.schema,
@@ -294,7 +375,7 @@ class Service:
             read_split(
                 connector,
                 scan,
-                request.split,
+                split,
                 sink=_Renaming(spiller, request.schema),
                 guard=guard,
                 max_sort_bytes=request.maxBlockSize,
@@ -311,27 +392,71 @@ class Service:
         )
 
     def _read_scan(self, request: m.ReadRecordsRequest, *, deadline: float | None) -> Scan:
-        table = self._tables(request.catalogName).table_for(
-            request.tableName, request.constraints, request.schema
-        )
+        table, constraints = self._table(request, request.schema)
+        seal = self._seal(request, table)
         return self._scan(
-            request, table, schema=request.schema, deadline=deadline, split=request.split
+            request,
+            table,
+            constraints,
+            schema=request.schema,
+            deadline=deadline,
+            split=request.split if seal is None else seal.open_split(request.split),
         )
+
+    def _seal(self, request: _ScanRequest, table: Table) -> Seal | None:
+        return self._gate.seal(
+            catalog=request.catalogName,
+            table=table.name,
+            query_id=request.queryId,
+            identity=request.identity,
+        )
+
+    def _table(
+        self, request: _ScanRequest, requested: pa.Schema = NO_COLUMNS
+    ) -> tuple[Table, Constraints]:
+        """Return the table of a request, and all that the request asks of its rows."""
+        tables = self._tables(request.catalogName)
+        plan = self._plan(request)
+        if plan is None:
+            constraints = request.constraints
+            return tables.table_for(request.tableName, constraints, requested), constraints
+        from athena_connectors.common.plans import with_plan  # noqa: PLC0415
+
+        named = with_plan(request.constraints, plan)
+        table = tables.table_for(request.tableName, named, requested)
+        return table, with_plan(request.constraints, plan, table.exposed)
+
+    def _plan(self, request: _ScanRequest) -> Plan | None:
+        told = request.constraints.query_plan
+        if told is None:
+            return None
+        connector = self._connector(request.catalogName)
+        if not connector.reads_plans:
+            raise UnsupportedOperationError(
+                f"A query plan was sent for {request.tableName}, and source"
+                f" {connector.source_type} reads none.",
+                hint=f"Speak SerDe {SERDE_VERSION} with this function, as it tells Ping.",
+            )
+        # Loads what parses plans, which few requests need.
+        from athena_connectors.common.plans import decode_plan  # noqa: PLC0415
+
+        return decode_plan(told.substrait_plan)
 
     def _scan(
         self,
-        request: m.GetTableLayoutRequest | m.GetSplitsRequest | m.ReadRecordsRequest,
+        request: _ScanRequest,
         table: Table,
+        constraints: Constraints,
         *,
         schema: pa.Schema,
         deadline: float | None = None,
         split: m.Split | None = None,
     ) -> Scan:
-        return admit(
+        scan = admit(
             Scan(
                 table=table.name,
                 schema=table.source_schema(schema),
-                constraints=table.source_constraints(request.constraints),
+                constraints=table.source_constraints(constraints),
                 description=table.description,
                 catalog=request.catalogName,
                 query_id=request.queryId,
@@ -340,6 +465,23 @@ class Service:
                 split=split,
             )
         )
+        if not scan.constraints.passthrough:
+            check_filter(
+                self._budgets.require_filter,
+                scan.table,
+                scan.constraints.conjuncts(),
+                names=_names(table),
+            )
+        return scan
+
+    def _limits(self, connector: Connector) -> tuple[Limit, ...]:
+        return limits_of(self._budgets, connector.unit_limit())
+
+    def _split_budget(self, connector: Connector, scan: Scan, split: m.Split) -> SplitBudget:
+        limits = self._limits(connector)
+        passthrough = scan.constraints.passthrough
+        shares = 1 if not limits or passthrough else shares_of(split.properties)
+        return SplitBudget(limits, shares, str(scan.table))
 
     def _report(self, scan: Scan, split: m.Split) -> None:
         log_split(
@@ -399,6 +541,16 @@ class _Renaming:
         if len(self._schema):
             batch = type(batch).from_arrays(batch.columns, schema=self._schema)
         self._spiller.add(batch)
+
+
+def _shown_of(partitions: pa.RecordBatch, table: Table) -> list[str]:
+    """Return the columns of a layout that the engine knows."""
+    return [name for name in table.partition_columns if name in partitions.schema.names]
+
+
+def _names(table: Table) -> dict[str, str]:
+    """Return the engine's names of a table's columns by those of the source."""
+    return dict(zip(table.description.schema.names, table.exposed.names, strict=True))
 
 
 def _deadline(remaining_ms: int | None) -> float | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from athena_connectors.common.connector import Connector, TableDescription
 from athena_connectors.common.errors import ColumnNotFoundError
-from athena_connectors.common.expressions import Call, Expression, Variable, walk
+from athena_connectors.common.expressions import Variable, renamed, walk
 from athena_connectors.common.naming import exposed_names, resolve
 from athena_connectors.common.type_text import type_text
 from athena_connectors.common.types import check_schema, engine_type
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from athena_connectors.common.constraints import Constraints
     from athena_connectors.common.protocol.messages import TableName
 
-__all__ = ["Table", "TableCache"]
+__all__ = ["NO_COLUMNS", "Table", "TableCache"]
 
 CACHE_SECONDS = 60.0
 CACHE_TABLES = 200
 
-_NO_COLUMNS = pa.schema([])
+NO_COLUMNS = pa.schema([])
+"""What a request without a schema asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Table:
         return replace(
             constraints,
             summary={self.source_column(name): v for name, v in constraints.summary.items()},
-            expression=tuple(self._rename(item) for item in constraints.expression),
+            expression=tuple(renamed(item, self.source_column) for item in constraints.expression),
             order_by=tuple(
                 replace(key, column=self.source_column(key.column)) for key in constraints.order_by
             ),
@@ -127,18 +128,6 @@ class Table:
             name = resolve(exposed, self.exposed.names, kind="column", within=str(self.name))
             index = self.exposed.get_field_index(name)
         return index
-
-    def _rename(self, expression: Expression) -> Expression:
-        match expression:
-            case Variable():
-                return replace(expression, column=self.source_column(expression.column))
-            case Call():
-                return replace(
-                    expression,
-                    arguments=tuple(self._rename(item) for item in expression.arguments),
-                )
-            case _:
-                return expression
 
 
 class TableCache:
@@ -173,7 +162,7 @@ class TableCache:
         return self._remember(key, table)
 
     def table_for(
-        self, name: TableName, constraints: Constraints, requested: pa.Schema = _NO_COLUMNS
+        self, name: TableName, constraints: Constraints, requested: pa.Schema = NO_COLUMNS
     ) -> Table:
         """Return the table of a request, with the columns that the request says it has.
 

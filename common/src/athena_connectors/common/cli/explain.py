@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from athena_connectors.common.cli.identity import identity_of
 from athena_connectors.common.cli.output import say
 from athena_connectors.common.constraints import ColumnDomain, Conjunct
+from athena_connectors.common.estimates import estimate_text
 from athena_connectors.common.expressions import render
 from athena_connectors.common.testing.engine import LocalEngine
 from athena_connectors.common.testing.value_text import domain_text
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.handler import Explanation
     from athena_connectors.common.testing.engine import ScanExplanation
 
@@ -27,7 +31,11 @@ _REMOTE = "only the function knows its native query"
 def run(options: argparse.Namespace) -> int:
     """Print how a query would be read."""
     with LocalEngine.from_file(
-        options.config, serde=options.serde, pushdown=options.pushdown
+        options.config,
+        serde=options.serde,
+        pushdown=options.pushdown,
+        plans=options.plans,
+        identity=identity_of(options.identity),
     ) as engine:
         scans = [_scan(item) for item in engine.explain(options.sql)]
     if options.format == "json":
@@ -55,10 +63,17 @@ def _scan(item: ScanExplanation) -> dict[str, Any]:
         "order": [f"{key.column} {key.direction.value}" for key in constraints.order_by],
         "limit": constraints.limit,
         "limit_reason": planned.limit_reason,
+        "estimate": _estimate(item.estimate),
         "splits": [
             {"properties": dict(split.properties), **_native(split.native)} for split in item.splits
         ],
     }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {**asdict(estimate), "text": estimate_text(estimate)}
 
 
 def _native(explanation: Explanation | None) -> dict[str, Any]:
@@ -78,6 +93,7 @@ def _native(explanation: Explanation | None) -> dict[str, Any]:
         "limit_pushed": explanation.limit_pushed,
         "order_pushed": explanation.order_pushed,
         "limit_reason": explanation.limit_reason,
+        "plan_reasons": list(explanation.plan_reasons),
     }
 
 
@@ -94,6 +110,8 @@ def _lines(scan: dict[str, Any]) -> Iterator[str]:
         yield f"  limit: {scan['limit']}"
     elif scan["limit_reason"]:
         yield f"  limit kept here: {scan['limit_reason']}"
+    if scan["estimate"] is not None:
+        yield f"  estimate: {scan['estimate']['text']}"
     yield f"  splits: {len(scan['splits'])}"
     for _, alike in groupby(enumerate(scan["splits"]), key=lambda item: _decided(item[1])):
         yield from _split_lines(list(alike))
@@ -139,3 +157,5 @@ def _decision_lines(split: dict[str, Any]) -> Iterator[str]:
         yield f"{' and '.join(pushed)} pushed"
     elif split["limit_reason"]:
         yield f"limit not pushed: {split['limit_reason']}"
+    for reason in split["plan_reasons"]:
+        yield f"left away of the query plan: {reason}"

@@ -79,11 +79,16 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
             from athena_connectors.common.cli.metadata import describe as run  # noqa: PLC0415
         case "invoke":
             from athena_connectors.common.cli.invoke import run  # noqa: PLC0415
+        case "replay":
+            from athena_connectors.common.cli.replay import run  # noqa: PLC0415
         case "freeze":
             from athena_connectors.common.cli.freeze import run  # noqa: PLC0415
         case _:
             from athena_connectors.common.cli.doctor import run  # noqa: PLC0415
     return run
+
+
+_REPLAY = "Run a recorded query again, without its sources, and compare."
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -109,13 +114,32 @@ def command_line() -> argparse.ArgumentParser:
     query.add_argument(
         "--parallel", type=_positive, default=4, metavar="N", help="splits read at once, default 4"
     )
+    query.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write all that is needed to run the query again without its sources",
+    )
+    query.add_argument(
+        "--scrub-values",
+        action="store_true",
+        help="let --record write other values in place of those of the sources",
+    )
+    query.add_argument(
+        "--report", metavar="FILE.html", help="draw what the query did, as a page of one file"
+    )
+    replay = commands.add_parser(
+        "replay", help=_REPLAY, description=f"{_REPLAY} Exit 1 if it differs."
+    )
+    replay.add_argument("recording", metavar="FILE", help="what query --record wrote")
     explain = add("explain", "Show what a query asks of its sources, and why not more.")
     _add_sql(explain)
     explain.add_argument("--format", choices=("text", "json"), default="text")
     tables = add("tables", "List tables.")
     tables.add_argument("name", nargs="?", default="", metavar="CATALOG[.SCHEMA]")
+    _add_identity(tables)
     describe = add("describe", "Show the columns of a table.")
     describe.add_argument("name", metavar="CATALOG.SCHEMA.TABLE")
+    _add_identity(describe)
     invoke = add("invoke", "Send one request as it is and print the reply.")
     invoke.add_argument("catalog", metavar="CATALOG")
     invoke.add_argument("request", metavar="REQUEST.json", help="a file, or - for standard input")
@@ -151,6 +175,23 @@ def _add_sql(command: argparse.ArgumentParser) -> None:
         choices=range(2, 7),
         metavar="N",
         help="protocol version 2 to 6, default: the newest that both sides know",
+    )
+    command.add_argument(
+        "--plan",
+        dest="plans",
+        action="store_true",
+        help="send predicates, limits and orders as query plans (SerDe 6), to functions that"
+        " read them",
+    )
+    _add_identity(command)
+
+
+def _add_identity(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--identity",
+        default="",
+        metavar="ARN|FILE.json",
+        help="who asks, for functions with an access policy",
     )
 
 

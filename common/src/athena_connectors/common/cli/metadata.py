@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from athena_connectors.common.cli.identity import identity_of
 from athena_connectors.common.cli.output import aligned, say
 from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.testing.engine import LocalEngine
@@ -19,7 +20,8 @@ __all__ = ["describe", "list_tables", "name_parts"]
 
 def list_tables(options: argparse.Namespace) -> int:
     """Print the tables of all catalogs, of one, or of one schema, a line each."""
-    with LocalEngine.from_file(options.config) as engine:
+    identity = identity_of(options.identity)
+    with LocalEngine.from_file(options.config, identity=identity) as engine:
         catalog, *rest = name_parts(options.name, engine) if options.name else ("",)
         if len(rest) > 1:
             raise UsageError(f"{options.name} is no CATALOG or CATALOG.SCHEMA.")
@@ -32,7 +34,8 @@ def list_tables(options: argparse.Namespace) -> int:
 
 def describe(options: argparse.Namespace) -> int:
     """Print name and type of each column of a table."""
-    with LocalEngine.from_file(options.config) as engine:
+    identity = identity_of(options.identity)
+    with LocalEngine.from_file(options.config, identity=identity) as engine:
         parts = name_parts(options.name, engine)
         if len(parts) != 3:  # noqa: PLR2004 - catalog, schema, table
             raise UsageError(f"{options.name} is no CATALOG.SCHEMA.TABLE.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import sys
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["FORMATS", "aligned", "complain", "say", "write_answer"]
+__all__ = ["FORMATS", "aligned", "check_writable", "complain", "say", "write_answer"]
 
 FORMATS = ("table", "csv", "json", "arrow")
 
@@ -54,6 +55,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+def check_writable(output: str) -> None:
+    """Find out whether a file can be written, before a query is run for it.
+
+    Raises:
+        UsageError: It can't.
+    """
+    folder = Path(output).absolute().parent
+    if Path(output).is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"{output} can't be written.", hint="Name a file in a folder of yours.")
 
 
 def say(text: str) -> None:

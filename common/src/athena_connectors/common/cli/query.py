@@ -6,36 +6,88 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from athena_connectors.common.cli.output import aligned, complain, write_answer
+from athena_connectors.common.cli.costs import costs
+from athena_connectors.common.cli.identity import identity_of
+from athena_connectors.common.cli.output import aligned, check_writable, complain, write_answer
+from athena_connectors.common.testing.engine_errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from athena_connectors.common.testing.engine import QueryResult
     from athena_connectors.common.testing.scans import Progress, ScanReport, SplitReading
+
+    _OnProgress = Callable[[Progress], None] | None
 
 __all__ = ["run"]
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a query, write its answer, and tell its cost if asked to."""
-    from athena_connectors.common.testing.engine import LocalEngine  # noqa: PLC0415
-
-    with (
-        _progress_bar() as on_progress,
-        LocalEngine.from_file(
-            options.config,
-            serde=options.serde,
-            pushdown=options.pushdown,
-            parallel=options.parallel,
-            on_progress=on_progress,
-        ) as engine,
-    ):
-        result = engine.query(options.sql)
+    if options.scrub_values and not options.record:
+        raise UsageError("--scrub-values is for recordings.", hint="Add --record FILE.")
+    if options.report:
+        check_writable(options.report)
+    with _progress_bar() as on_progress:
+        result = (_record if options.record else _query)(options, on_progress)
     write_answer(result.table, format_=options.format, output=options.output)
     if options.stats:
         complain(_stats(result.scans))
+        if expected := costs(result.scans):
+            complain(expected)
     return 0
+
+
+def _query(options: argparse.Namespace, on_progress: _OnProgress) -> QueryResult:
+    from athena_connectors.common.testing.engine import LocalEngine  # noqa: PLC0415
+
+    with LocalEngine.from_file(
+        options.config,
+        serde=options.serde,
+        pushdown=options.pushdown,
+        plans=options.plans,
+        parallel=options.parallel,
+        identity=identity_of(options.identity),
+        on_progress=on_progress,
+        estimates=options.stats or bool(options.report),
+    ) as engine:
+        result = engine.query(options.sql)
+        _report(options, result)
+    return result
+
+
+def _record(options: argparse.Namespace, on_progress: _OnProgress) -> QueryResult:
+    from athena_connectors.common.cli.configuration import (  # noqa: PLC0415
+        open_catalogs,
+        read_configuration,
+    )
+    from athena_connectors.common.testing.recording.record import record  # noqa: PLC0415
+    from athena_connectors.common.testing.recording.recordings import Options  # noqa: PLC0415
+
+    if options.identity:
+        raise UsageError(
+            "--record does not write who asks, so it does not go with --identity.",
+            hint="Record the query as the local identity, or leave --record out.",
+        )
+    check_writable(options.record)
+    return record(
+        options.sql,
+        open_catalogs(read_configuration(options.config)),
+        options.record,
+        options=Options(options.serde, options.pushdown, options.plans),
+        scrub_values=options.scrub_values,
+        estimates=options.stats or bool(options.report),
+        on_progress=on_progress,
+        on_result=lambda result: _report(options, result),
+    )
+
+
+def _report(options: argparse.Namespace, result: QueryResult) -> None:
+    if options.report:
+        from athena_connectors.common.cli.report import write_report  # noqa: PLC0415
+
+        write_report(options.report, sql=options.sql, result=result)
 
 
 @contextmanager

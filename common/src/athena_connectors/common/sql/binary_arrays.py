@@ -21,7 +21,7 @@ from athena_connectors.common.sql.binary_cells import (
 from athena_connectors.common.sql.columns import buffer_of, validity_buffer, windows
 
 if TYPE_CHECKING:
-    from athena_connectors.common.sql.binary_cells import Cells
+    from athena_connectors.common.sql.cells import Cells
     from numpy.typing import NDArray
 
 __all__ = ["list_of"]

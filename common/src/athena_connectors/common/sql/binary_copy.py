@@ -12,9 +12,10 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from athena_connectors.common.errors import InternalError, SourceError
+from athena_connectors.common.errors import InternalError
+from athena_connectors.common.sql.answers import ColumnPlace, malformed_answer
 from athena_connectors.common.sql.binary_arrays import list_of
-from athena_connectors.common.sql.binary_cells import ColumnPlace, Decoder, read_cells
+from athena_connectors.common.sql.binary_cells import Decoder, read_cells
 from athena_connectors.common.sql.binary_numeric import NUMERICS
 from athena_connectors.common.sql.binary_scalars import SCALARS
 from athena_connectors.common.sql.columns import pack_rows, windows
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
-    from athena_connectors.common.sql.binary_cells import Cells
+    from athena_connectors.common.errors import SourceError
+    from athena_connectors.common.sql.cells import Cells
     from athena_connectors.common.sql.columns import PackedRows
     from numpy.typing import NDArray
 
@@ -157,12 +159,7 @@ class BinaryCopyDecoder:
         return columns
 
     def _malformed(self, fact: str) -> SourceError:
-        return SourceError(
-            f"The answer for {self._table} is malformed: {fact}.",
-            hint="Run the query again; if it fails again, something between this function and"
-            " the server changes its answer.",
-            table=self._table,
-        )
+        return malformed_answer(fact, table=self._table)
 
 
 def _decoder(name: str) -> Decoder:

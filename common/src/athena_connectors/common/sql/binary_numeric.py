@@ -11,14 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
+from athena_connectors.common.sql.answers import CHANGED_TYPE_HINT
 from athena_connectors.common.sql.binary_cells import Decoder, head_layout
-from athena_connectors.common.sql.binary_scalars import text_array
-from athena_connectors.common.sql.columns import fixed_array
+from athena_connectors.common.sql.binary_scalars import ENCODING_HINT
+from athena_connectors.common.sql.cell_arrays import (
+    decimal_array,
+    decimal_misfit,
+    text_array,
+    wide_decimal_array,
+)
 
 if TYPE_CHECKING:
-    from athena_connectors.common.errors import DataConversionError
-    from athena_connectors.common.sql.binary_cells import Cells
+    import pyarrow as pa
+    from athena_connectors.common.sql.cells import Cells
     from numpy.typing import NDArray
 
 __all__ = ["NUMERICS"]
@@ -40,9 +45,6 @@ _WORD_GROUPS = 4
 
 _POWERS = 10 ** np.arange(_MAX_PRECISION + 1, dtype=np.int64)
 _SPECIAL_WORDS = ("NaN", "Infinity", "-Infinity")
-_MAX_SIGNS = len("-0.")
-"""Characters besides the digits of a type's precision: one of those before the point is 0."""
-_SAFE_LENGTH, _WIDE_DIGITS = 38, 76
 
 _HEAD = head_layout(
     ("count", ">i2"),
@@ -67,10 +69,7 @@ def _decode_numeric(cells: Cells, type_: pa.Decimal128Type) -> pa.Array[Any]:
     if int(values.view(np.uint64).max(initial=0)) >= 10**type_.precision:
         raise cells.place.malformed("a numeric with a digit above 9999")
     np.negative(values, out=values, where=sign == _NEGATIVE)
-    words = np.empty((len(values), 2), np.int64)
-    words[:, 0] = values
-    words[:, 1] = values >> 63
-    return fixed_array(words, type_, valid=valid)
+    return decimal_array(values, type_, valid=valid)
 
 
 def _clear_specials(
@@ -92,7 +91,7 @@ def _check_lengths(cells: Cells, count: NDArray[np.int64]) -> None:
     if not np.array_equal(expected, cells.lengths):
         raise cells.place.mismatch(
             "has values that are no binary numeric, as its type says",
-            hint="Its type may have been changed meanwhile: run the query again.",
+            hint=CHANGED_TYPE_HINT,
         )
 
 
@@ -105,17 +104,10 @@ def _check_range(
         first = cells.head["digits"][:, 0].astype(np.int64)
         digits = np.searchsorted(_POWERS[1:_GROUP], first, side="right") + 1
         if np.any((weight * _GROUP + digits > spare) & (count > 0)):
-            raise _misfit(cells, "more digits before the point", type_)
+            raise decimal_misfit(cells.place, "more digits before the point", type_)
     fraction_groups = -(-type_.scale // _GROUP)
     if int((count - weight).max(initial=0)) - 1 > fraction_groups:
-        raise _misfit(cells, "more digits after the point", type_)
-
-
-def _misfit(cells: Cells, what: str, type_: pa.DataType) -> DataConversionError:
-    return cells.place.mismatch(
-        f"has a value with {what} than {type_} has",
-        hint="Cast it in a view, to a numeric type with enough digits or to text.",
-    )
+        raise decimal_misfit(cells.place, "more digits after the point", type_)
 
 
 def _magnitudes(
@@ -152,42 +144,16 @@ def _scaled(
         ends_amid = exponents < 0
         quotients = values // divisor
         if np.any(ends_amid & (quotients * divisor != values)):
-            raise _misfit(cells, "more digits after the point", type_)
+            raise decimal_misfit(cells.place, "more digits after the point", type_)
         np.copyto(scaled, quotients, where=ends_amid)
     return scaled
 
 
 def _decode_decimal_text(cells: Cells, type_: pa.Decimal128Type) -> pa.Array[Any]:
     """Decode decimals of any size, which arrive as text."""
-    text = text_array(cells)
+    text = text_array(cells, hint=ENCODING_HINT)
     longest = int(cells.lengths.max(initial=0))
-    if longest > max(type_.precision + _MAX_SIGNS, *map(len, _SPECIAL_WORDS)):
-        raise _misfit(cells, "more digits", type_)
-    try:
-        return _parsed(text, type_, longest=longest)
-    except pa.ArrowInvalid:
-        pass  # NaN, infinity, or really too large
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    special = pc.is_in(text, value_set=pa.array(_SPECIAL_WORDS))
-    finite: pa.Array[Any] = pc.if_else(special, pa.scalar(None, pa.string()), text)
-    try:
-        return _parsed(finite, type_, longest=longest)
-    except pa.ArrowInvalid as error:
-        raise _misfit(cells, "more digits", type_) from error
-
-
-def _parsed(text: pa.Array[Any], type_: pa.Decimal128Type, *, longest: int) -> pa.Array[Any]:
-    """Return texts as decimals.
-
-    Arrow does not notice that a number has more than 128 bits, which takes 39 digits.
-
-    Raises:
-        pa.ArrowInvalid: One is no number, or does not fit.
-    """
-    if longest > _SAFE_LENGTH:
-        return text.cast(pa.decimal256(_WIDE_DIGITS, type_.scale)).cast(type_)
-    return text.cast(type_)
+    return wide_decimal_array(cells.place, text, type_, longest=longest, nulls=_SPECIAL_WORDS)
 
 
 NUMERICS: dict[str, Decoder] = {

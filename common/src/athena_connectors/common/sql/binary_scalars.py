@@ -13,52 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from athena_connectors.common.ordering import ZONE_BITS, is_zoned
 from athena_connectors.common.sql.binary_cells import Decoder, head_layout
-from athena_connectors.common.sql.columns import (
-    buffer_of,
-    fixed_array,
-    is_utf8,
-    ragged_array,
-    validity_buffer,
+from athena_connectors.common.sql.cell_arrays import (
+    DAY_MS,
+    FIRST_DAY,
+    LAST_DAY,
+    bool_array,
+    bytes_array,
+    clear_outside,
+    instant_array,
+    text_array,
 )
+from athena_connectors.common.sql.columns import buffer_of, fixed_array, validity_buffer
 
 if TYPE_CHECKING:
-    from athena_connectors.common.sql.binary_cells import Cells
+    from athena_connectors.common.sql.cells import Cells
     from numpy.typing import NDArray
 
-__all__ = ["SCALARS", "text_array"]
+__all__ = ["ENCODING_HINT", "SCALARS"]
 
 # The server counts from 2000-01-01, Arrow from 1970-01-01.
 _EPOCH_DAYS = 10_957
-_EPOCH_MS = _EPOCH_DAYS * 86_400_000
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-_FIRST_MS, _LAST_MS = _FIRST_DAY * 86_400_000, (_LAST_DAY + 1) * 86_400_000 - 1
+_EPOCH_MS = _EPOCH_DAYS * DAY_MS
+_FIRST_MS, _LAST_MS = FIRST_DAY * DAY_MS, (LAST_DAY + 1) * DAY_MS - 1
 
 _UUID_BYTES = 16
 _UUID_CHARACTERS = 36
 _DASH = ord("-")
 
-
-def text_array(cells: Cells) -> pa.Array[Any]:
-    """Return the values as text.
-
-    Raises:
-        DataConversionError: They are not UTF-8, which a server whose databases have the
-            encoding SQL_ASCII does not promise.
-    """
-    text = _ragged(cells, pa.string())
-    if not is_utf8(text):
-        raise cells.place.mismatch(
-            "has text that is not valid UTF-8",
-            hint="The database's encoding is probably SQL_ASCII: read the column through a"
-            " view that converts it, as in convert_from(column::bytea, 'LATIN1').",
-        )
-    return text
-
-
-def _ragged(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
-    return ragged_array(cells.data, cells.positions, cells.lengths, type_=type_, valid=cells.valid)
+ENCODING_HINT = (
+    "The database's encoding is probably SQL_ASCII: read the column through a view that"
+    " converts it, as in convert_from(column::bytea, 'LATIN1')."
+)
+"""Why text may be no UTF-8, which a database of that encoding does not promise."""
 
 
 def _fixed(format_: str) -> Decoder:
@@ -77,17 +64,14 @@ def _fixed(format_: str) -> Decoder:
 
 def _decode_bool(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
     cells.require_width(1)
-    values = cells.head["value"] != 0
-    cells.clear(values)
-    bits = np.packbits(values, bitorder="little")
-    return fixed_array(bits, type_, count=len(values), valid=cells.valid)
+    return bool_array(cells, cells.head["value"] != 0, type_)
 
 
 def _decode_date(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
     cells.require_width(4)
     # Wide enough for infinity, which is the greatest int32, and the days between the epochs.
     days = cells.head["value"].astype(np.int64) + _EPOCH_DAYS
-    valid = _clear_outside(cells, days, _FIRST_DAY, _LAST_DAY)
+    valid = clear_outside(cells, days, FIRST_DAY, LAST_DAY)
     return fixed_array(days.astype(np.int32), type_, valid=valid)
 
 
@@ -95,31 +79,17 @@ def _decode_timestamp(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
     cells.require_width(8)
     # Rounds down, also before the epoch: the milliseconds of 23:59:59.9999 are 999.
     millis = cells.head["value"].astype(np.int64) // 1000 + _EPOCH_MS
-    valid = _clear_outside(cells, millis, _FIRST_MS, _LAST_MS)
-    if is_zoned(type_):
-        millis <<= ZONE_BITS  # the zone's key, in the low bits, is 0 for UTC
-    return fixed_array(millis, type_, valid=valid)
-
-
-def _clear_outside(
-    cells: Cells, values: NDArray[np.int64], first: int, last: int
-) -> NDArray[np.bool_] | None:
-    """Set values outside of first to last to 0 and return which values are not NULL then."""
-    cells.clear(values)
-    if values.min(initial=0) >= first and values.max(initial=0) <= last:
-        return cells.valid
-    inside = (values >= first) & (values <= last)
-    np.putmask(values, ~inside, 0)
-    return cells.valid_and(inside)
+    valid = clear_outside(cells, millis, _FIRST_MS, _LAST_MS)
+    return instant_array(millis, type_, valid=valid)
 
 
 def _decode_text(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
     del type_
-    return text_array(cells)
+    return text_array(cells, hint=ENCODING_HINT)
 
 
 def _decode_bytea(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:
-    return _ragged(cells, type_)
+    return bytes_array(cells, type_)
 
 
 def _decode_uuid(cells: Cells, type_: pa.DataType) -> pa.Array[Any]:

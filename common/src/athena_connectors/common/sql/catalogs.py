@@ -1,29 +1,67 @@
-"""Several catalogs in one function: each has a connector of its own, made when first used."""
+"""Several catalogs in one function, each with a connection string of its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from athena_connectors.common.connector import Connector
+from athena_connectors.common.aws import AwsClients
+from athena_connectors.common.catalogs import Catalogs
+from athena_connectors.common.config import load_settings
+from athena_connectors.common.secrets import SecretResolver
 from athena_connectors.common.sql.connection_strings import (
     DEFAULT_CATALOG,
+    connection_strings,
     parse_connection_string,
     resolve_catalog,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    import pyarrow as pa
-    from athena_connectors.common.connector import Scan, TableDescription
-    from athena_connectors.common.protocol.messages import Split, TableName
+    from _typeshed import DataclassInstance
+    from athena_connectors.common.connector import Connector
     from athena_connectors.common.sql.connection_strings import ConnectionString
 
-__all__ = ["CatalogRouter"]
+    SettingsT = TypeVar("SettingsT", bound=DataclassInstance)
+
+__all__ = ["CatalogRouter", "catalogs_of"]
 
 
-class CatalogRouter(Connector):
-    """Gives each catalog its connector; what is asked of itself, the default answers.
+def catalogs_of(
+    environ: Mapping[str, str],
+    *,
+    engine: str,
+    settings_type: type[SettingsT],
+    connect: Callable[[ConnectionString, SettingsT, SecretResolver], Connector],
+) -> Connector:
+    """Return the connector of all catalogs that a function's variables name.
+
+    Args:
+        environ: The function's variables.
+        engine: The connector's engine, such as ``postgres``.
+        settings_type: What the variables are settings of.
+        connect: Makes the connector of one catalog; opens no connection yet.
+
+    Raises:
+        ConfigurationError: A setting or a connection string is missing or malformed.
+    """
+    settings = load_settings(settings_type, environ)
+    clients = AwsClients(environ)
+    secrets = SecretResolver(lambda: clients.client("secretsmanager"))
+
+    def connected(target: ConnectionString) -> Connector:
+        return connect(target, settings, secrets)
+
+    strings = connection_strings(environ, engine=engine)
+    return CatalogRouter(strings, engine=engine, connect=connected)
+
+
+class CatalogRouter(Catalogs[str]):
+    """Gives each catalog, in any case of its name, its connector.
+
+    ``for_catalog`` raises CatalogNotFoundError for one without a connection string, and
+    ConfigurationError for a malformed one.
 
     Args:
         strings: Connection string of each catalog (see ``connection_strings``).
@@ -38,47 +76,10 @@ class CatalogRouter(Connector):
         engine: str,
         connect: Callable[[ConnectionString], Connector],
     ) -> None:
-        self.source_type = engine  # type: ignore[misc]  # one class serves several engines
-        self._strings = dict(strings)
-        self._connect = connect
-        self._connectors: dict[str, Connector] = {}
+        known = dict(strings)
 
-    def for_catalog(self, catalog: str) -> Connector:
-        """Return the connector of a catalog, in any case of its name.
+        def connected(name: str) -> Connector:
+            return connect(parse_connection_string(known[name], engine=engine, catalog=name))
 
-        Raises:
-            CatalogNotFoundError: There is no connection string for it.
-            ConfigurationError: Its connection string is malformed.
-        """
-        name = resolve_catalog(catalog, self._strings)
-        if name not in self._connectors:
-            target = parse_connection_string(
-                self._strings[name], engine=self.source_type, catalog=name
-            )
-            self._connectors[name] = self._connect(target)
-        return self._connectors[name]
-
-    def list_schemas(self) -> Iterable[str]:
-        """List the schemas of the default catalog."""
-        return self._default.list_schemas()
-
-    def list_tables(self, schema: str) -> Iterable[str]:
-        """List the tables of the default catalog."""
-        return self._default.list_tables(schema)
-
-    def describe_table(self, name: TableName) -> pa.Schema | TableDescription:
-        """Describe a table of the default catalog."""
-        return self._default.describe_table(name)
-
-    def read_split(self, scan: Scan, split: Split) -> Iterable[pa.RecordBatch]:
-        """Read a split of the default catalog."""
-        return self._default.read_split(scan, split)
-
-    def close(self) -> None:
-        """Close the connectors of all catalogs."""
-        for connector in self._connectors.values():
-            connector.close()
-
-    @property
-    def _default(self) -> Connector:
-        return self.for_catalog(DEFAULT_CATALOG)
+        find = partial(resolve_catalog, strings=known)
+        super().__init__(engine, default=DEFAULT_CATALOG, find=find, connect=connected)

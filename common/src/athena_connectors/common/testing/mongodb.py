@@ -10,12 +10,8 @@ a watchdog holds the other end of a pipe.
 from __future__ import annotations
 
 import os
-import select
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +19,10 @@ from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote_plus, urlencode, urlsplit
+
+from athena_connectors.common.testing.server_process import ServerProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,21 +33,7 @@ __all__ = ["MongoDb", "mongodb_server"]
 
 _USER = "root"
 _PASSWORD = "p@ss:w/rd%"  # noqa: S105 - a test server's, with all that a URL must encode
-_START_SECONDS = 60
-_POLL_SECONDS = 0.02
 _numbers = count()
-
-# Starts the server, reads until the pipe closes, then ends the server and waits for its end.
-# The server alone keeps our end of the pipe of standard output open.
-_WATCHDOG = """
-folder=$1; shift
-"$@" 3>&1 >"$folder/log" 2>&1 </dev/null &
-exec >&- 2>/dev/null
-while read -r line; do :; done
-kill -KILL $!
-wait $!
-rm -rf "$folder"
-"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,6 +124,12 @@ class MongoDb:
         )
         return self.url_of(name, password)
 
+    def drop_user(self, name: str) -> None:
+        """Remove a user, if there is one."""
+        admin = self.client().admin
+        if admin.command("usersInfo", name)["users"]:
+            admin.command("dropUser", name)
+
     def step_down(self) -> None:
         """Let the only member of the set cease to be primary, and become it again."""
         from pymongo import MongoClient  # noqa: PLC0415
@@ -176,19 +166,10 @@ def mongodb_server(*, certificate: Path | None = None) -> Iterator[MongoDb]:
 
 def _start(folder: Path, certificate: Path | None) -> Iterator[MongoDb]:
     (folder / "data").mkdir()
-    port = _free_port()
-    watchdog = subprocess.Popen(  # noqa: S603 - the server of the package
-        [
-            *("/bin/sh", "-c", _WATCHDOG, "athena-mongodb-watchdog", str(folder)),
-            *_command(folder, port, certificate),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # the terminal's Ctrl-C is not for the server
-    )
+    port = free_port()
+    process = ServerProcess(_command(folder, port, certificate), folder=folder, port=port)
     try:
-        assert watchdog.stdout is not None
-        _await_port(port, watchdog.stdout, folder / "log")
+        process.start()
         query = {"tls": "true", "tlsCAFile": str(certificate)} if certificate else {}
         place = f"127.0.0.1:{port}/?{urlencode(query)}".removesuffix("?")
         _initiate(place, port)
@@ -196,7 +177,7 @@ def _start(folder: Path, certificate: Path | None) -> Iterator[MongoDb]:
         with closing(MongoDb(f"mongodb://{login}@{place}")) as server:
             yield server
     finally:
-        watchdog.communicate()
+        process.stop()
 
 
 def _command(folder: Path, port: int, certificate: Path | None) -> Sequence[str]:
@@ -225,18 +206,6 @@ def _mongod() -> Path:
     return program
 
 
-def _await_port(port: int, alive: IO[bytes], log: Path) -> None:
-    """Wait until the server listens; ``alive`` ends when the server does."""
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if select.select([alive], [], [], _POLL_SECONDS)[0]:
-            break
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise RuntimeError(f"mongod did not start: {log.read_text()[-2000:]}")
-
-
 def _initiate(place: str, port: int) -> None:
     """Make the server a replica set of one and create the user, as only its host may."""
     from pymongo import MongoClient  # noqa: PLC0415
@@ -247,10 +216,3 @@ def _initiate(place: str, port: int) -> None:
     # Any of its set: the driver waits until it is the primary.
     with MongoClient[dict[str, Any]](f"mongodb://{place}", replicaSet="rs0") as primary:
         primary.admin.command("createUser", _USER, pwd=_PASSWORD, roles=["root"])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

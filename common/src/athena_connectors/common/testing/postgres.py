@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import warnings
@@ -19,6 +18,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
+
+from athena_connectors.common.testing.debian import unpack_packages
+from athena_connectors.common.testing.fetched import fetched
+from athena_connectors.common.testing.server_process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +153,7 @@ def _start(folder: Path, *, linguistic: bool) -> Iterator[PostgresAddress]:
     (data / "pg_hba.conf").write_text(
         "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     )
-    address = PostgresAddress("127.0.0.1", _free_port(), "postgres", "postgres", "postgres")
+    address = PostgresAddress("127.0.0.1", free_port(), "postgres", "postgres", "postgres")
     _launch(server, port=address.port, locales=locales)
     watchdog = _watch(data, folder)
     try:
@@ -232,7 +235,8 @@ def _compile_locale(locales: Path) -> Iterator[None]:
     locales.mkdir()
     environ = {**os.environ, "LC_ALL": "C"}
     if not Path("/usr/share/i18n/locales/en_US").exists():
-        environ["I18NPATH"] = str(_locale_sources(locales.parent))
+        sources = fetched("debian-locales", lambda folder: unpack_packages(folder, "locales"))
+        environ["I18NPATH"] = str(sources / "usr/share/i18n")
     with subprocess.Popen(  # noqa: S603
         [_tool("localedef"), "-i", "en_US", "-f", "UTF-8", str(locales / LINGUISTIC)],
         env=environ,
@@ -244,23 +248,8 @@ def _compile_locale(locales: Path) -> Iterator[None]:
         raise RuntimeError(f"localedef made no locale: {complaint.decode(errors='replace')}")
 
 
-def _locale_sources(folder: Path) -> Path:
-    """Fetch Debian's package of locale sources, which needs no root, and unpack it."""
-    subprocess.run([_tool("apt-get"), "download", "locales"], cwd=folder, check=True)  # noqa: S603
-    (package,) = folder.glob("locales_*.deb")
-    subprocess.run([_tool("dpkg-deb"), "-x", package, folder / "i18n"], check=True)  # noqa: S603
-    return folder / "i18n/usr/share/i18n"
-
-
 def _tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise RuntimeError(f"{name} is not on the PATH; it makes the locale for collation tests.")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

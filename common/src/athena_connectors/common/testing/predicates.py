@@ -266,10 +266,10 @@ def in_dialect(predicate: str, dialect: str) -> str:
         dialect: Name of the source's SQL, as sqlglot knows it.
     """
     tree = sqlglot.condition(predicate, dialect="trino")
-    return tree.transform(_spell).sql(dialect=dialect)
+    return tree.transform(_spell, dialect).sql(dialect=dialect)
 
 
-def _spell(node: exp.Expr) -> exp.Expr:
+def _spell(node: exp.Expr, dialect: str) -> exp.Expr:
     """Write one node so that no dialect reads something else into it."""
     if isinstance(node, exp.Like) and not isinstance(node.parent, exp.Escape):
         # Athena has no character that escapes, others have the backslash.
@@ -278,7 +278,7 @@ def _spell(node: exp.Expr) -> exp.Expr:
         return exp.Escape(this=node, expression=exp.Literal.string(free))
     if isinstance(node, exp.Literal) and not node.is_string and "e" in node.this.lower():
         return exp.cast(node, "double")  # others have decimals of this form
-    if isinstance(node, exp.HexString):
+    if isinstance(node, exp.HexString) and dialect == "postgres":
         return exp.cast(exp.Literal.string(rf"\x{node.this}"), "varbinary")
     if isinstance(node, exp.ArraySize):
         return exp.Anonymous(this="cardinality", expressions=[node.this])

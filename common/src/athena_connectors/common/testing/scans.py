@@ -7,17 +7,19 @@ arrives is kept in the order of the splits.
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.testing.transport import InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pyarrow as pa
-    from athena_connectors.common.observability import SplitStats
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.protocol.messages import Split
     from athena_connectors.common.testing.client import ProtocolClient, TableScan
     from athena_connectors.common.testing.planning import Held
@@ -55,6 +57,8 @@ class SplitReading:
         seconds: Time from the request to the last block.
         spill_objects: Objects fetched; 0 for an inline reply.
         stats: The connector's own counters, when it runs in this process.
+        split: What was read.
+        started: ``time.perf_counter()`` when it was asked for.
     """
 
     rows: int
@@ -62,6 +66,8 @@ class SplitReading:
     seconds: float
     spill_objects: int
     stats: SplitStats | None = None
+    split: Split | None = None
+    started: float = 0.0
 
 
 @dataclass(slots=True)
@@ -72,16 +78,34 @@ class ScanReport:
         planned: The scan.
         splits: Its splits, in order; those not read are missing.
         batches: Its rows in physical values.
+        estimate: What it was expected to cost, if that was asked for and anybody knew.
+        planned_splits: Splits that were planned, those not read too.
+        plan_started: ``time.perf_counter()`` when its splits were asked for.
+        plan_seconds: Time until all of them were there.
     """
 
     planned: PlannedScan
     splits: list[SplitReading] = field(default_factory=list)
     batches: list[pa.RecordBatch] = field(default_factory=list, repr=False)
+    estimate: Estimate | None = None
+    planned_splits: int = 0
+    plan_started: float = 0.0
+    plan_seconds: float = 0.0
 
     @property
     def rows(self) -> int:
         """Rows that arrived."""
         return sum(split.rows for split in self.splits)
+
+    @property
+    def cost(self) -> SplitStats | None:
+        """What all splits cost, by the connector's own counters, if it runs in this process."""
+        total = SplitStats()
+        for split in self.splits:
+            if split.stats is None:
+                return None
+            total.add(split.stats)
+        return total
 
 
 @dataclass(slots=True)
@@ -123,7 +147,7 @@ def read_scans(
             tasks = []
             for planned in scans:
                 task = _ScanTask(planned, meter)
-                splits = list(planned.client.splits(planned.scan))
+                splits = task.plan()
                 meter.expect(len(splits))
                 tasks.append((task, [pool.submit(task.read, split) for split in splits]))
             futures = [future for _, started in tasks for future in started]
@@ -173,6 +197,16 @@ class _ScanTask:
         self._meter = meter
         self._rows = 0
         self._lock = threading.Lock()
+        self._report = ScanReport(planned)
+
+    def plan(self) -> list[Split]:
+        """Return the splits of the scan."""
+        report = self._report
+        report.plan_started = time.perf_counter()
+        splits = list(self._planned.client.splits(self._planned.scan))
+        report.plan_seconds = time.perf_counter() - report.plan_started
+        report.planned_splits = len(splits)
+        return splits
 
     def read(self, split: Split) -> _Outcome | None:
         """Read one split; nothing once a plain limit has its rows."""
@@ -180,17 +214,20 @@ class _ScanTask:
             self._meter.add(0, 0)
             return None
         client = self._planned.client
+        started = time.perf_counter()
         rows = client.read(self._planned.scan, split)
         report = client.transport.last_report() if isinstance(client.transport, InProcess) else None
         with self._lock:
             self._rows += rows.rows
         self._meter.add(rows.rows, rows.size)
         stats = report.stats if report is not None else None
-        reading = SplitReading(rows.rows, rows.size, rows.seconds, rows.spill_objects, stats)
+        reading = SplitReading(
+            rows.rows, rows.size, rows.seconds, rows.spill_objects, stats, split, started
+        )
         return reading, rows.batches
 
     def report(self, outcomes: list[_Outcome | None]) -> ScanReport:
-        report = ScanReport(self._planned)
+        report = self._report
         for outcome in outcomes:
             if outcome is not None:
                 report.splits.append(outcome[0])

@@ -18,6 +18,7 @@ from athena_connectors.common.testing.engine_errors import RemoteError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.findings import Finding
     from athena_connectors.common.handler import Explanation, LambdaHandler, SplitReport
     from athena_connectors.common.inference import InferredTable
@@ -67,6 +68,21 @@ class InProcess:
         self._lock = threading.Lock()
         self._seen = threading.local()
 
+    @property
+    def handler(self) -> LambdaHandler:
+        """What the connector's ``app`` module calls ``handler``."""
+        return self._handler
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The function's environment variables, secrets among them."""
+        return self._settings
+
+    @property
+    def store(self) -> SpillStore | None:
+        """Where it spills to; ``None`` for S3."""
+        return self._store
+
     def send(self, event: Event) -> Event:
         """Return the reply to a request; the connector's errors pass through."""
         self._seen.report = None
@@ -82,6 +98,11 @@ class InProcess:
         """Return how the connector would answer a ``ReadRecordsRequest``."""
         with self._borrowed() as handler:
             return handler.explain(_plain(event))
+
+    def estimate(self, event: Event) -> Estimate | None:
+        """Return what the scan of a ``GetTableLayoutRequest`` may cost, if anybody knows."""
+        with self._borrowed() as handler:
+            return handler.estimate(_plain(event))
 
     def health(self, catalog: str) -> list[Finding]:
         """Return what the handler finds out about itself and a catalog."""

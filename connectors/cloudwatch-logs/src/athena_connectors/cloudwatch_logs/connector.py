@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from athena_connectors.cloudwatch_logs import splits
+from athena_connectors.cloudwatch_logs import costs, splits
 from athena_connectors.cloudwatch_logs.client import Client
 from athena_connectors.cloudwatch_logs.filter_patterns import check_patterns
 from athena_connectors.cloudwatch_logs.log_group import LogTable
@@ -24,27 +25,28 @@ from athena_connectors.cloudwatch_logs.reader import EventReader
 from athena_connectors.cloudwatch_logs.selection import Selection, StreamSelector, Window
 from athena_connectors.cloudwatch_logs.settings import Settings
 from athena_connectors.cloudwatch_logs.split_text import split_text
-from athena_connectors.cloudwatch_logs.types import EVENT_ID
+from athena_connectors.cloudwatch_logs.types import EVENT_ID, FILTER_PATTERN, MESSAGE
 from athena_connectors.cloudwatch_logs.windows import MAX_AGE_MS
+from athena_connectors.common.budgets import SplitBudget, unit_limit
 from athena_connectors.common.capabilities import (
-    VALUE_SET_FILTERS,
     Capabilities,
     require_passthrough,
 )
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.connector import Connector, Pushdown, TableDescription
-from athena_connectors.common.expressions import FUNCTIONS
+from athena_connectors.common.connector import Pushdown, TableDescription
 from athena_connectors.common.read_ahead import batches_of
+from athena_connectors.common.source_connector import SourceConnector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
     from athena_connectors.cloudwatch_logs.log_group import LogGroup
+    from athena_connectors.common.budgets import Limit
     from athena_connectors.common.connector import Scan
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.findings import Finding
-    from athena_connectors.common.paging import Page
-    from athena_connectors.common.protocol.messages import Split, TableName
+    from athena_connectors.common.protocol.messages import Split
 
 __all__ = ["CloudWatchLogsConnector", "from_environment"]
 
@@ -62,7 +64,7 @@ def from_environment(environ: Mapping[str, str]) -> CloudWatchLogsConnector:
     return CloudWatchLogsConnector(client, Groups(client, settings), settings)
 
 
-class CloudWatchLogsConnector(Connector):
+class CloudWatchLogsConnector(SourceConnector[Client, Groups]):
     """The log groups of one account and region, and of accounts that are linked to it.
 
     Args:
@@ -72,35 +74,11 @@ class CloudWatchLogsConnector(Connector):
     """
 
     source_type = "cloudwatch"
+    derived_columns = MappingProxyType({FILTER_PATTERN: (MESSAGE,)})
 
     def __init__(self, client: Client, groups: Groups, settings: Settings) -> None:
-        self._client = client
-        self._groups = groups
+        super().__init__(client, groups)
         self._settings = settings
-
-    def list_schemas(self) -> list[str]:
-        """List the log groups."""
-        return self._groups.list_schemas()
-
-    def list_tables(self, schema: str) -> list[str]:
-        """List the streams of a group, and ``all_log_streams``."""
-        return self._groups.list_tables(schema)
-
-    def page_tables(self, schema: str, *, token: str | None, page_size: int | None) -> Page[str]:
-        """Return one page of a group's tables; CloudWatch Logs pages."""
-        return self._groups.page_tables(schema, token=token, page_size=page_size)
-
-    def resolve_schema(self, name: str) -> str:
-        """Return the spelling of a log group."""
-        return self._groups.resolve_schema(name)
-
-    def resolve_table(self, name: TableName) -> TableName:
-        """Return the spelling of a log group and of a stream in it."""
-        return self._groups.resolve_table(name)
-
-    def describe_table(self, name: TableName) -> TableDescription:
-        """Describe a table: all have the same columns."""
-        return self._groups.describe(name)
 
     def describe_passthrough(self, arguments: Mapping[str, str]) -> TableDescription:
         """Describe the result of a Logs Insights query, which may have to run for it.
@@ -112,19 +90,20 @@ class CloudWatchLogsConnector(Connector):
             ConnectorError: As of ``insights.run``.
         """
         require_passthrough(enabled=self._settings.enable_query_passthrough)
-        query = read_query(arguments, exists=self._groups.allows)
-        native = describe_query(self._client, query, timeout_s=self._settings.insights_timeout_s)
+        query = read_query(arguments, exists=self._tables.allows)
+        limit = self.unit_limit()
+        native = describe_query(
+            self._client,
+            query,
+            timeout_s=self._settings.insights_timeout_s,
+            budget=SplitBudget((limit,) if limit else (), table=query.subject),
+        )
         return TableDescription(native.schema, facts=native)
 
     def capabilities(self) -> Capabilities:
         """Claim everything; what CloudWatch Logs can't do exactly is done here."""
-        return Capabilities(
-            filters=VALUE_SET_FILTERS,
-            functions=FUNCTIONS,
-            limit=True,
-            top_n=True,
-            passthrough=FUNCTION if self._settings.enable_query_passthrough else None,
-        )
+        enabled = self._settings.enable_query_passthrough
+        return Capabilities.everything(FUNCTION if enabled else None)
 
     def plan_pushdown(self, scan: Scan) -> Pushdown:
         """Decide which events CloudWatch Logs is asked for."""
@@ -167,6 +146,7 @@ class CloudWatchLogsConnector(Connector):
                 timeout_s=self._settings.insights_timeout_s,
                 deadline=scan.deadline,
                 stats=scan.stats,
+                budget=scan.budget,
             )
         part = splits.split_plan(split)
         self._client.limit_rate(self._settings.max_calls_per_second / part.count or None)
@@ -177,6 +157,7 @@ class CloudWatchLogsConnector(Connector):
             scan.schema.names,
             self._settings,
             scan.deadline,
+            scan.budget,
         )
         # A page that is read in advance may be one that a limit would have spared.
         return batches_of(
@@ -184,7 +165,21 @@ class CloudWatchLogsConnector(Connector):
             stats=scan.stats,
             ahead=scan.constraints.limit is None,
             cancel=self._client.cancel,
+            budget=scan.budget,
         )
+
+    def estimate(self, scan: Scan) -> Estimate | None:
+        """Tell what a scan may cost, as far as the size of the log group does."""
+        return costs.estimate(
+            self._selection(scan),
+            _table(scan),
+            now_ms=self._client.now_ms(),
+            ends_early=scan.constraints.ends_early,
+        )
+
+    def unit_limit(self) -> Limit | None:
+        """Limit the bytes that Logs Insights scans."""
+        return unit_limit("max_insights_bytes", self._settings.max_insights_bytes, costs.UNIT)
 
     def native_query(self, scan: Scan, split: Split) -> str:
         """Return the requests of a split, a line for each of its windows and patterns."""
@@ -198,19 +193,7 @@ class CloudWatchLogsConnector(Connector):
         """Tell what may be called."""
         from athena_connectors.cloudwatch_logs.health import findings  # noqa: PLC0415
 
-        return findings(self._client, self._groups, self._settings)
-
-    def cancel(self) -> None:
-        """End all waiting, and let the next request fail."""
-        self._client.cancel()
-
-    def release(self) -> None:
-        """Forget that reads were cancelled; connections stay for the next one."""
-        self._client.release()
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
+        return findings(self._client, self._tables, self._settings)
 
     def _selection(self, scan: Scan) -> Selection:
         selection = self.plan_pushdown(scan).native

@@ -31,6 +31,7 @@ from athena_connectors.common.comparisons import (
 )
 from athena_connectors.common.errors import ConnectorError
 from athena_connectors.common.evaluation import Condition
+from athena_connectors.common.expression_predicates import combined
 from athena_connectors.common.expressions import (
     Call,
     Constant,
@@ -40,6 +41,7 @@ from athena_connectors.common.expressions import (
     referenced_columns,
 )
 from athena_connectors.common.physical import Kind, kind_of
+from athena_connectors.common.predicate_leaves import Algebra
 from athena_connectors.common.valueset import Range
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["expression_reach"]
 
 _MAX_DEPTH = 100
+_ALGEBRA = Algebra(NEVER, always, all_true, any_true)
 _DAY_MS = 86_400_000
 _WHOLE_FLOATS = 2**53
 """A double below it is next to no integer but those that are next to it exactly."""
@@ -76,30 +79,21 @@ def expression_reach(expression: Expression, known: Mapping[str, str]) -> Reach:
     if is_deeper(expression, _MAX_DEPTH):
         return always(_DEEP)
     check_calls(expression)
-    return _Compiler(known).compile(expression, wanted=True)
+    return combined(expression, _ALGEBRA, _Tests(known).compile, wanted=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiler:
+class _Tests:
     known: Mapping[str, str]
 
     def compile(self, expression: Expression, *, wanted: bool) -> Reach:
         """Return where an expression is TRUE, or FALSE if that is wanted."""
-        match expression:
-            case Constant(values=(True | False | None as value,)):
-                return always() if value is wanted else NEVER
-            case Call(function="$and" | "$or" as function, arguments=arguments):
-                parts = [self.compile(item, wanted=wanted) for item in arguments]
-                return all_true(parts) if (function == "$and") == wanted else any_true(parts)
-            case Call(function="$not", arguments=(argument,)):
-                return self.compile(argument, wanted=not wanted)
-            case Call():
-                columns = referenced_columns(expression)
-                if columns and columns.issubset(self.known):
-                    return _evaluated(expression, self.known, wanted=wanted)
-                return _test(expression, wanted=wanted)
-            case _:
-                return always(_COMPUTED)
+        if not isinstance(expression, Call):
+            return always(_COMPUTED)
+        columns = referenced_columns(expression)
+        if columns and columns.issubset(self.known):
+            return _evaluated(expression, self.known, wanted=wanted)
+        return _test(expression, wanted=wanted)
 
 
 def _evaluated(call: Call, known: Mapping[str, str], *, wanted: bool) -> Reach:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from athena_connectors.cloudwatch_logs.insights_rows import read_page
+from athena_connectors.common.budgets import UNLIMITED
 from athena_connectors.common.errors import (
     ConnectorError,
     DeadlineExceededError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from athena_connectors.cloudwatch_logs.insights_rows import ResultPage
+    from athena_connectors.common.budgets import SplitBudget
     from athena_connectors.common.observability import SplitStats
     from athena_connectors.common.source_calls import Reply
 
@@ -131,6 +133,7 @@ def run(
     timeout_s: float,
     deadline: float | None,
     stats: SplitStats,
+    budget: SplitBudget = UNLIMITED,
     page_rows: int = _PAGE_ROWS,
 ) -> Generator[ResultPage]:
     """Run a query and yield its result, page by page; nothing happens before the first one.
@@ -141,6 +144,7 @@ def run(
         timeout_s: Seconds until it has to be complete.
         deadline: ``time.monotonic()`` at which everything has to have ended, or ``None``.
         stats: Counts calls, bytes and time; ``source_units`` are bytes scanned.
+        budget: What it may cost; looked at as often as the query is.
         page_rows: Rows on a page at most, up to 10,000.
 
     Raises:
@@ -148,6 +152,7 @@ def run(
             unknown.
         SourceTimeoutError: It took longer than ``timeout_s``, or than the service allows.
         DeadlineExceededError: It took until the deadline.
+        BudgetExceededError: It costs more than it may.
         ThrottledError: The service stayed congested, or too many queries ran.
         InvalidRequestError: The service does not understand the query.
         ConnectorError: It refuses or can't be reached.
@@ -156,7 +161,9 @@ def run(
         The service bills the bytes that it scans. One call to start, one for each look, up
         to 2 seconds apart, and one for each page.
     """
-    running = _Running(client, query, timeout_s=timeout_s, deadline=deadline, stats=stats)
+    running = _Running(
+        client, query, timeout_s=timeout_s, deadline=deadline, stats=stats, budget=budget
+    )
     try:
         running.start()
         running.wait()
@@ -176,6 +183,7 @@ class _Running:
         timeout_s: float,
         deadline: float | None,
         stats: SplitStats,
+        budget: SplitBudget,
     ) -> None:
         self._client = client
         self._query = query
@@ -185,6 +193,7 @@ class _Running:
         if deadline is not None:
             self._until = min(self._until, deadline)
         self._stats = stats
+        self._budget = budget
         self._id = ""
         self._state = "Scheduled"
         self._bytes_scanned = 0.0
@@ -271,6 +280,8 @@ class _Running:
         self._count(started)
         self._state = reply.get("status") or "Unknown"
         self._bytes_scanned = (reply.get("statistics") or {}).get("bytesScanned", 0.0)
+        units = self._stats.source_units + self._bytes_scanned
+        self._budget.check(replace(self._stats, source_units=units))
 
     def _count(self, started: float) -> None:
         self._stats.requests += 1

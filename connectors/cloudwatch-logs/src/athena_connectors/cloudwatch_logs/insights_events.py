@@ -25,6 +25,7 @@ from athena_connectors.cloudwatch_logs.insights_answer import (
 from athena_connectors.cloudwatch_logs.insights_text import string_literal
 from athena_connectors.cloudwatch_logs.log_group import LogClass
 from athena_connectors.cloudwatch_logs.selection import Window
+from athena_connectors.common.budgets import UNLIMITED
 from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.physical import compute
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from athena_connectors.cloudwatch_logs.insights import InsightsClient
     from athena_connectors.cloudwatch_logs.log_group import LogGroup
     from athena_connectors.cloudwatch_logs.selection import Selection, StreamSelector
+    from athena_connectors.common.budgets import SplitBudget
     from athena_connectors.common.observability import SplitStats
 
 __all__ = ["EventQueries", "event_text", "read_events"]
@@ -60,6 +62,7 @@ class EventQueries:
         deadline: ``time.monotonic()`` at which all of them have to have ended, or ``None``.
         now_ms: The time, in ms since 1970.
         stats: Counts what they cost.
+        budget: What they may cost.
         max_rows: Rows that one query gives at most.
     """
 
@@ -68,6 +71,7 @@ class EventQueries:
     deadline: float | None
     now_ms: int
     stats: SplitStats
+    budget: SplitBudget = UNLIMITED
     max_rows: int = MAX_ROWS
 
 
@@ -191,6 +195,7 @@ class _EventReader:
             timeout_s=queries.timeout_s,
             deadline=queries.deadline,
             stats=queries.stats,
+            budget=queries.budget,
         )
         with closing(pages):
             for page in pages:

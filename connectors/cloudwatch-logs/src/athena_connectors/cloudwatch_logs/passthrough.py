@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from athena_connectors.cloudwatch_logs.insights import MAX_ROWS, InsightsQuery, run
 from athena_connectors.cloudwatch_logs.insights_text import columns_of, selects_groups
+from athena_connectors.common.budgets import UNLIMITED
 from athena_connectors.common.capabilities import PassthroughFunction
 from athena_connectors.common.errors import (
     InvalidRequestError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from athena_connectors.cloudwatch_logs.insights import InsightsClient
     from athena_connectors.cloudwatch_logs.insights_rows import ResultPage
+    from athena_connectors.common.budgets import SplitBudget
 
 __all__ = ["FUNCTION", "NativeQuery", "describe_query", "native_text", "read_query", "read_rows"]
 
@@ -118,6 +120,7 @@ def describe_query(
     *,
     timeout_s: float,
     deadline: float | None = None,
+    budget: SplitBudget = UNLIMITED,
 ) -> NativeQuery:
     """Return the columns of a query's result.
 
@@ -142,6 +145,7 @@ def describe_query(
         timeout_s=timeout_s,
         deadline=deadline,
         stats=SplitStats(),
+        budget=budget,
         page_rows=_SAMPLE_ROWS,
     )
     with closing(pages):
@@ -159,6 +163,7 @@ def read_rows(
     timeout_s: float,
     deadline: float | None,
     stats: SplitStats,
+    budget: SplitBudget = UNLIMITED,
 ) -> Generator[pa.RecordBatch]:
     """Run a query and yield its rows.
 
@@ -169,6 +174,7 @@ def read_rows(
         timeout_s: As of ``insights.run``, and so are the others and what is raised.
         deadline: When it has to have ended.
         stats: Counts what it costs.
+        budget: What it may cost.
 
     Yields:
         Batches of 1 to 10,000 rows with these columns, all of text.
@@ -176,7 +182,9 @@ def read_rows(
     Raises:
         SourceError: A column has another name in the result than in the text.
     """
-    pages = run(client, native.query, timeout_s=timeout_s, deadline=deadline, stats=stats)
+    pages = run(
+        client, native.query, timeout_s=timeout_s, deadline=deadline, stats=stats, budget=budget
+    )
     with closing(pages):
         for page in pages:
             if native.are_all:

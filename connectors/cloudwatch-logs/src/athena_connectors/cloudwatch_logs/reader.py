@@ -20,6 +20,7 @@ from athena_connectors.cloudwatch_logs.pages import RowMaker, event_columns
 from athena_connectors.cloudwatch_logs.requests import reads_of
 from athena_connectors.cloudwatch_logs.tally import Tally
 from athena_connectors.cloudwatch_logs.types import EVENT_ID, LOG_STREAM, TIME
+from athena_connectors.common.budgets import UNLIMITED
 from athena_connectors.common.errors import SourceError
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.physical import compute
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from athena_connectors.cloudwatch_logs.selection import Selection
     from athena_connectors.cloudwatch_logs.settings import Settings
     from athena_connectors.cloudwatch_logs.splits import SplitPlan
+    from athena_connectors.common.budgets import SplitBudget
 
 __all__ = ["EventReader"]
 
@@ -48,6 +50,7 @@ class EventReader:
         columns: Columns to return, in order; none to count.
         settings: The connector's settings.
         deadline: ``time.monotonic()`` at which the read has to have ended, or ``None``.
+        budget: What a Logs Insights query may cost while it runs.
     """
 
     client: Client
@@ -56,6 +59,7 @@ class EventReader:
     columns: Sequence[str]
     settings: Settings
     deadline: float | None = None
+    budget: SplitBudget = UNLIMITED
 
     def pages(self, selection: Selection, part: SplitPlan) -> Generator[ReadPage]:
         """Yield the events of a selection that are a split's, page by page.
@@ -134,6 +138,7 @@ class EventReader:
             deadline=self.deadline,
             now_ms=self.client.now_ms(),
             stats=cost,
+            budget=self.budget,
         )
         rows = RowMaker(self.columns, group=self.schema)
         wanted = replace(selection, windows=part.windows)

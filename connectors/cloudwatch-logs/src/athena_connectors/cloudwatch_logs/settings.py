@@ -116,6 +116,13 @@ class Settings:
         parse=parse_int(minimum=1, maximum=870),
         doc="Seconds that one Logs Insights query may take.",
     )
+    max_insights_bytes: int = setting(
+        "max_insights_bytes",
+        default=0,
+        parse=parse_int(minimum=0),
+        doc="Bytes that Logs Insights may scan, and bill, for one scan or one native query; 0 for"
+        " no limit.",
+    )
     enable_query_passthrough: bool = setting(
         "enable_query_passthrough",
         default=True,

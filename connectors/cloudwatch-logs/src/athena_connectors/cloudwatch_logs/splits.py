@@ -19,6 +19,7 @@ from athena_connectors.cloudwatch_logs.pushdown import PAGE_EVENTS
 from athena_connectors.cloudwatch_logs.selection import Window
 from athena_connectors.cloudwatch_logs.slices import Slicing, slicing
 from athena_connectors.common.errors import InvalidRequestError
+from athena_connectors.common.layouts import require_columns
 from athena_connectors.common.protocol.messages import Split
 
 if TYPE_CHECKING:
@@ -100,13 +101,7 @@ def splits_of(partitions: pa.RecordBatch) -> Iterator[Split]:
     Raises:
         InvalidRequestError: The batch is none of these.
     """
-    names = (_WINDOWS, _PLANNED, _FIRST, _COUNT)
-    missing = [name for name in names if name not in partitions.schema.names]
-    if missing:
-        raise InvalidRequestError(
-            f"The table layout lacks column {missing[0]}, which the connector gave it.",
-            hint="Run the query again.",
-        )
+    require_columns(partitions, (_WINDOWS, _PLANNED, _FIRST, _COUNT))
     for row in partitions.to_pylist():
         cut = Slicing(row[_COUNT], row[_FIRST], row[_PLANNED])
         for windows in cut.cut(_read_windows(row[_WINDOWS])):

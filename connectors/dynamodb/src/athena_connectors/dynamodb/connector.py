@@ -7,22 +7,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from athena_connectors.common.budgets import unit_limit
 from athena_connectors.common.capabilities import (
-    VALUE_SET_FILTERS,
     Capabilities,
     PassthroughFunction,
     require_passthrough,
 )
 from athena_connectors.common.config import load_settings
-from athena_connectors.common.connector import Connector, Pushdown, TableDescription
-from athena_connectors.common.expressions import FUNCTIONS
+from athena_connectors.common.connector import Pushdown, TableDescription
+from athena_connectors.common.protocol.messages import TableName
 from athena_connectors.common.read_ahead import batches_of
-from athena_connectors.dynamodb import splits
+from athena_connectors.common.sampled_tables import with_columns
+from athena_connectors.common.source_connector import SampledConnector
+from athena_connectors.dynamodb import costs, splits
 from athena_connectors.dynamodb.access import TableScan
-from athena_connectors.dynamodb.budget import ReadBudget
 from athena_connectors.dynamodb.capacity import FEW_ROWS
 from athena_connectors.dynamodb.client import Client
 from athena_connectors.dynamodb.columns import adopted, held_by
+from athena_connectors.dynamodb.directory import split_index
 from athena_connectors.dynamodb.full_scans import check_full_scan
 from athena_connectors.dynamodb.metadata import Tables
 from athena_connectors.dynamodb.part_pushdown import plan_part
@@ -38,11 +40,11 @@ from athena_connectors.dynamodb.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from athena_connectors.common.budgets import Limit
     from athena_connectors.common.connector import Scan
+    from athena_connectors.common.estimates import Estimate
     from athena_connectors.common.findings import Finding
-    from athena_connectors.common.inference import InferredTable
-    from athena_connectors.common.paging import Page
-    from athena_connectors.common.protocol.messages import Split, TableName
+    from athena_connectors.common.protocol.messages import Split
 
 __all__ = ["DynamoDbConnector", "from_environment"]
 
@@ -58,7 +60,7 @@ def from_environment(environ: Mapping[str, str]) -> DynamoDbConnector:
     return DynamoDbConnector(client, Tables.of(client, settings, environ), settings)
 
 
-class DynamoDbConnector(Connector):
+class DynamoDbConnector(SampledConnector[Client, Tables, Settings]):
     """The tables of one account and region.
 
     Args:
@@ -68,41 +70,11 @@ class DynamoDbConnector(Connector):
     """
 
     source_type = "ddb"
+    reads_plans = True
 
-    def __init__(self, client: Client, tables: Tables, settings: Settings) -> None:
-        self._client = client
-        self._tables = tables
-        self._settings = settings
-        # Of thousands of keys it takes a while, and several steps of a read need it.
-        self._planned: tuple[Scan, Pushdown] | None = None
-
-    def list_schemas(self) -> list[str]:
-        """List ``default`` and the flagged databases of Glue."""
-        return self._tables.list_schemas()
-
-    def list_tables(self, schema: str) -> list[str]:
-        """List the tables of a schema."""
-        return self._tables.list_tables(schema)
-
-    def page_tables(self, schema: str, *, token: str | None, page_size: int | None) -> Page[str]:
-        """Return one page of a schema's tables; DynamoDB pages."""
-        return self._tables.page_tables(schema, token=token, page_size=page_size)
-
-    def resolve_schema(self, name: str) -> str:
-        """Return the spelling of a schema."""
-        return self._tables.resolve_schema(name)
-
-    def resolve_table(self, name: TableName) -> TableName:
-        """Return the spelling of a table, and of the index that its name may force."""
-        return self._tables.resolve_table(name)
-
-    def describe_table(self, name: TableName) -> TableDescription:
-        """Describe a table by its frozen schema, by Glue or by a sample of its items."""
-        return self._tables.describe(name)
-
-    def infer_table(self, name: TableName) -> InferredTable:
-        """Return what a fresh sample of a table shows."""
-        return self._tables.infer(name)
+    def listed_as(self, name: TableName) -> TableName:
+        """Return the table itself for one that names an index too."""
+        return TableName(name.schema, split_index(name.table)[0])
 
     def adopt_columns(
         self, description: TableDescription, fields: Sequence[pa.Field[pa.DataType]]
@@ -118,11 +90,8 @@ class DynamoDbConnector(Connector):
             index = relation.table.index(relation.forced_index)
             columns = held_by(columns, index or relation.table.base)
         relation = replace(relation, columns=columns)
-        schema = pa.schema([(column.name, column.type) for column in columns])
-        schema = schema.with_metadata(description.schema.metadata)
-        if isinstance(facts, NativeQuery):
-            return replace(description, schema=schema, facts=replace(facts, relation=relation))
-        return replace(description, schema=schema, facts=relation)
+        facts = replace(facts, relation=relation) if isinstance(facts, NativeQuery) else relation
+        return with_columns(description, columns, facts=facts)
 
     def describe_passthrough(self, arguments: Mapping[str, str]) -> TableDescription:
         """Describe the result of the PartiQL statement in ``QUERY``, by its first items.
@@ -138,21 +107,8 @@ class DynamoDbConnector(Connector):
 
     def capabilities(self) -> Capabilities:
         """Claim everything; what DynamoDB can't do exactly is done here."""
-        return Capabilities(
-            filters=VALUE_SET_FILTERS,
-            functions=FUNCTIONS,
-            limit=True,
-            top_n=True,
-            passthrough=PassthroughFunction() if self._settings.enable_query_passthrough else None,
-        )
-
-    def plan_pushdown(self, scan: Scan) -> Pushdown:
-        """Decide what DynamoDB evaluates: of a split, on the way that was planned for it."""
-        if scan.constraints.passthrough:
-            return Pushdown()
-        if self._planned is None or not _is_same_plan(self._planned[0], scan):
-            self._planned = scan, self._plan(scan)
-        return self._planned[1]
+        enabled = self._settings.enable_query_passthrough
+        return Capabilities.everything(PassthroughFunction() if enabled else None)
 
     def plan_partitions(self, scan: Scan) -> pa.RecordBatch:
         """Take the way to the items apart.
@@ -187,7 +143,21 @@ class DynamoDbConnector(Connector):
             chunks = partial(reader.pages_of_part, planned.part, self._native(scan))
         # A page that is read in advance may be one that a limit would have spared.
         ahead = scan.constraints.limit is None
-        return batches_of(chunks, stats=scan.stats, ahead=ahead, cancel=self._client.cancel)
+        return batches_of(
+            chunks,
+            stats=scan.stats,
+            ahead=ahead,
+            cancel=self._client.cancel,
+            budget=scan.budget,
+        )
+
+    def estimate(self, scan: Scan) -> Estimate:
+        """Tell what the way to the items may cost, by what ``DescribeTable`` has told."""
+        return costs.estimate(self._native(scan), _relation(scan), self._settings, scan.constraints)
+
+    def unit_limit(self) -> Limit | None:
+        """Limit the read units of a scan."""
+        return unit_limit("max_rcu_per_query", self._settings.max_rcu_per_query, costs.UNIT)
 
     def native_query(self, scan: Scan, split: Split) -> str:
         """Return the requests of a split, a line for each."""
@@ -206,20 +176,9 @@ class DynamoDbConnector(Connector):
 
         return findings(self._client, self._tables, self._settings)
 
-    def cancel(self) -> None:
-        """End all waiting, and let the next request fail."""
-        self._client.cancel()
-
-    def release(self) -> None:
-        """Forget the read, and that it was cancelled; connections stay for the next one."""
-        self._planned = None
-        self._client.release()
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
-
     def _plan(self, scan: Scan) -> Pushdown:
+        if scan.constraints.passthrough:
+            return Pushdown()
         relation, settings, names = _relation(scan), self._settings, scan.schema.names
         if scan.split is None:
             return plan(scan.constraints, relation, settings, names)
@@ -232,7 +191,7 @@ class DynamoDbConnector(Connector):
         return native
 
     def _reader(self, scan: Scan, relation: Relation, *, splits: int) -> PartReader:
-        """Return who reads for one split, with its part of what the scan may cost."""
+        """Return who reads for one split, with its part of the rate."""
         settings, table = self._settings, relation.table
         client = self._client.at(table.target)
         rate = settings.max_rcu_per_second
@@ -243,18 +202,8 @@ class DynamoDbConnector(Connector):
             relation,
             [column for column in columns if column is not None],
             settings,
-            ReadBudget(settings.max_rcu_per_query, splits=splits, table=table.name),
             scan.deadline,
         )
-
-
-def _is_same_plan(one: Scan, other: Scan) -> bool:
-    """Return whether scans differ in columns of the predicate at most."""
-    return (
-        one.constraints is other.constraints
-        and one.description is other.description
-        and one.split is other.split
-    )
 
 
 def _relation(scan: Scan) -> Relation:

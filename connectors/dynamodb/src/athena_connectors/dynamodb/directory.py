@@ -10,8 +10,10 @@ a table that it does not have is looked for in DynamoDB.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from athena_connectors.common import directory
 from athena_connectors.common.errors import (
     AmbiguousNameError,
     InvalidRequestError,
@@ -22,21 +24,21 @@ from athena_connectors.common.errors import (
 from athena_connectors.common.naming import resolve
 from athena_connectors.common.paging import Page, decode_name_token, encode_name_token
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.remembered import Remembered
+from athena_connectors.dynamodb.client import Client
 from athena_connectors.dynamodb.glue_schema import (
     has_dynamodb_tables,
     is_dynamodb_table,
     source_of,
 )
+from athena_connectors.dynamodb.settings import Settings
+from athena_connectors.dynamodb.source_table import SourceTable
 from athena_connectors.dynamodb.table_names import TableFilter, TableNames, name_of_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from athena_connectors.common.glue_tables import GlueCatalog, GlueTable
-    from athena_connectors.dynamodb.client import Client
-    from athena_connectors.dynamodb.settings import Settings
-    from athena_connectors.dynamodb.source_table import Index, SourceTable
+    from athena_connectors.common.glue_tables import GlueTable
+    from athena_connectors.dynamodb.source_table import Index
 
 __all__ = ["DEFAULT_SCHEMA", "Directory", "FoundTable", "split_index"]
 
@@ -46,23 +48,12 @@ DEFAULT_SCHEMA = "default"
 _INDEX_SIGN = "$"
 """Between table and index; neither has it in its name."""
 
-_HANDOVER_SECONDS = 5.0
-"""How long what was found while a name was resolved is good for the table's description."""
-
 _IN_GLUE, _IN_DYNAMODB = "g", "d"
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTable:
-    """A table in DynamoDB, and the one in Glue that stands for it, if there is one."""
-
-    source: SourceTable
-    glue: GlueTable | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name for Athena, in its own spelling."""
-        return self.source.name if self.glue is None else self.glue.name
+class FoundTable(directory.FoundTable[SourceTable]):
+    """A table in DynamoDB, which may be read by its indexes."""
 
     def index(self, name: str) -> Index:
         """Return an index by its name in any case, the table itself for an empty one.
@@ -100,29 +91,16 @@ def split_index(name: str) -> tuple[str, str | None]:
     return table, index if sign else None
 
 
-class Directory:
-    """The schemas and tables that exist for Athena; used by one thread.
+class Directory(directory.Directory[Client, Settings, FoundTable]):
+    """The schemas and tables that exist for Athena; used by one thread."""
 
-    Args:
-        client: Reads DynamoDB.
-        settings: The connector's settings.
-        glue: The Glue catalog; ``None`` to ask for nothing there.
-        clock: Seconds that only ever grow.
-    """
+    @cached_property
+    def _filter(self) -> TableFilter:
+        return TableFilter(self._settings)
 
-    def __init__(
-        self,
-        client: Client,
-        settings: Settings,
-        glue: GlueCatalog | None,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
-        self._client = client
-        self._glue = glue
-        self._filter = TableFilter(settings)
-        self._names = TableNames(client, self._filter, clock=clock)
-        self._found: Remembered[FoundTable] = Remembered(_HANDOVER_SECONDS, clock)
+    @cached_property
+    def _names(self) -> TableNames:
+        return TableNames(self._client, self._filter, clock=self._clock)
 
     def list_schemas(self) -> list[str]:
         """Return ``default``, after the Glue databases that are flagged.
@@ -218,21 +196,13 @@ class Directory:
         """
         schema = self.resolve_schema(name.schema)
         base, index = split_index(name.table)
-        found = self._find(schema, base)
-        self._found.keep((schema, found.name), found)
+        found = self.found(schema, base)
         if index is None:
             return TableName(schema, found.name)
         return TableName(schema, f"{found.name}{_INDEX_SIGN}{found.index(index).name}")
 
-    def find(self, schema: str, name: str) -> FoundTable:
-        """Return a table by its name as ``resolve_table`` spells it, without an index.
-
-        Raises:
-            ConnectorError: See ``resolve_table``.
-        """
-        return self._found.get((schema, name)) or self._find(schema, name)
-
-    def _find(self, schema: str, name: str) -> FoundTable:
+    def look_up(self, schema: str, name: str) -> FoundTable:
+        """Ask for a table by its name in any case, without an index; see ``resolve_table``."""
         glue = self._glue.table(schema, name.lower()) if self._glue is not None and name else None
         if glue is not None and self._exists(glue):
             return FoundTable(self._source(glue), glue)
@@ -253,12 +223,9 @@ class Directory:
                 return self._names.find(glue.name)
             return self._client.at(target).describe_table(target)
         except TableNotFoundError as error:
-            raise TableNotFoundError(
-                f"{glue} stands for DynamoDB table {target or glue.name!r}: {error.message}",
-                hint=f"Correct its parameter sourceTable, or its location. {error.hint}".strip(),
-                schema=glue.database,
-                table=glue.name,
-            ) from error
+            source = f"DynamoDB table {target or glue.name!r}"
+            advice = "Correct its parameter sourceTable, or its location."
+            raise directory.missing_source(glue, source, error, advice=advice) from error
 
 
 def _page(items: list[str], next_place: str | None) -> Page[str]:

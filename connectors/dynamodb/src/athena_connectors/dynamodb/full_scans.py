@@ -8,20 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from athena_connectors.common.errors import BudgetExceededError
-from athena_connectors.dynamodb.access_paths import allowed_indexes
-from athena_connectors.dynamodb.source_table import IndexKind
+from athena_connectors.common.estimates import amount
+from athena_connectors.dynamodb.costs import cheap_access
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from athena_connectors.dynamodb.relation import Relation
     from athena_connectors.dynamodb.settings import Settings
     from athena_connectors.dynamodb.source_table import Index
 
 __all__ = ["check_full_scan"]
-
-_STEP = 1000
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def check_full_scan(
@@ -55,42 +50,19 @@ def check_full_scan(
     raise BudgetExceededError(
         f"The predicate gives no keys, so that {of_table}, {_amount(index.size_bytes)},"
         f" would be scanned: {rule}.",
-        hint=f"Give {_keys(relation, _queried(relation, settings))}, or change {setting}.",
+        hint=f"Give {_keys(relation, settings)}, or change {setting}.",
         setting=setting,
         table=table.name,
     )
 
 
-def _queried(relation: Relation, settings: Settings) -> list[Index]:
-    """Return the table and its indexes, as far as a hash key may choose them."""
-    return [
-        index
-        for index in allowed_indexes(relation, settings)
-        # A local one has the table's hash key.
-        if index.kind is not IndexKind.LOCAL or relation.forced_index is not None
-    ]
-
-
-def _keys(relation: Relation, indexes: Sequence[Index]) -> str:
+def _keys(relation: Relation, settings: Settings) -> str:
     ways = []
-    for index in indexes:
-        names = [_column_of(relation, key.name) for key in index.hash_keys]
-        if all(names):
-            way = " and ".join(f"{name} = …" for name in names)
-            ways.append(f"{way} (index {index.name})" if index.name else way)
+    for way in cheap_access(relation, settings):
+        values = " and ".join(f"{name} = …" for name in way.columns)
+        ways.append(f"{values} ({way.by})" if way.by else values)
     return ", or ".join(dict.fromkeys(ways)) or "a value for its hash key"
 
 
-def _column_of(relation: Relation, attribute: str) -> str:
-    return next((each.name for each in relation.columns if each.attribute == attribute), "")
-
-
 def _amount(size: int) -> str:
-    if not size:
-        return "of a size not yet known"
-    amount: float = size
-    for unit in _UNITS[:-1]:
-        if amount < _STEP:
-            return f"{amount:.3g} {unit}"
-        amount /= _STEP
-    return f"{amount:,.1f} {_UNITS[-1]}"
+    return amount(size) if size else "of a size not yet known"

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from athena_connectors.common.other_names import OtherNames
 from athena_connectors.common.texts import text_array
 from athena_connectors.dynamodb.access import AttributeValue
 from athena_connectors.dynamodb.attribute_json import json_text, map_text, sorted_set
@@ -273,12 +274,12 @@ class OtherAttributes:
     """
 
     def __init__(self, columns: Iterable[Column]) -> None:
-        shown = [column for column in columns if column.attribute]
-        self._names = {name for column in shown for name in (column.attribute, *column.others)}
-        self._folded = {column.attribute.lower() for column in shown if not column.is_spelled}
+        self._others = OtherNames(
+            (column.attribute, column.others, column.is_spelled) for column in columns
+        )
 
     def read(self, items: Items) -> pa.Array[Any]:
         """Return a JSON object of each item's other attributes; NULL if it has none."""
-        other = {name for name in items.names - self._names if name.lower() not in self._folded}
+        other = self._others.among(items.names)
         rests = ({name: item[name] for name in item if name in other} for item in items.rows)
         return text_array([map_text(rest) if rest else None for rest in rests])

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
+from athena_connectors.common.texts import FIRST_SURROGATE, LAST_SURROGATE, text_after
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -26,14 +28,12 @@ __all__ = [
     "attribute_value",
     "binary_span",
     "intersected",
-    "is_text",
     "literal_text",
     "merged",
     "number_point",
     "number_span",
     "number_text",
     "point",
-    "text_after",
     "text_span",
     "value_identity",
     "value_size",
@@ -49,8 +49,6 @@ _DOWN = Context(prec=MAX_DIGITS, rounding=ROUND_FLOOR)
 _UP = Context(prec=MAX_DIGITS, rounding=ROUND_CEILING)
 _LONG_EXPONENT = 40
 
-_FIRST_SURROGATE = "\ud800"
-_LAST_SURROGATE = "\udfff"
 _LAST_BYTE = 0xFF
 
 Content = Decimal | str | bytes | bool
@@ -156,11 +154,6 @@ def number_text(value: Decimal) -> str:
 # Texts
 
 
-def is_text(value: str) -> bool:
-    """Return whether a text can be stored: it has no half of a surrogate pair."""
-    return not any(_FIRST_SURROGATE <= char <= _LAST_SURROGATE for char in value)
-
-
 def text_span(low: Edge | None, high: Edge | None, *, utf16: bool, max_bytes: int) -> Span:
     """Return the span between two texts.
 
@@ -187,14 +180,14 @@ def _prefix(low: Edge | None, high: Edge | None) -> str:
     if low is None or high is None or not low.inclusive or high.inclusive:
         return ""
     text, end = low.value, high.value
-    if not isinstance(text, str) or not text or ord(text[-1]) >= ord(_FIRST_SURROGATE) - 1:
+    if not isinstance(text, str) or not text or ord(text[-1]) >= ord(FIRST_SURROGATE) - 1:
         return ""
     return text if end == text[:-1] + chr(ord(text[-1]) + 1) else ""
 
 
 def _harmless(text: str, *, utf16: bool, max_bytes: int) -> str:
-    last = "\U0010ffff" if utf16 else _LAST_SURROGATE
-    harmful = (i for i, char in enumerate(text) if _FIRST_SURROGATE <= char <= last)
+    last = "\U0010ffff" if utf16 else LAST_SURROGATE
+    harmful = (i for i, char in enumerate(text) if FIRST_SURROGATE <= char <= last)
     kept = text[: next(harmful, len(text))]
     if max_bytes:
         # The text that follows it may take a byte more.
@@ -215,17 +208,6 @@ def _text_edge(
         return (Edge(kept, inclusive=True) if kept else None), True
     following = text_after(kept)
     return (Edge(following, inclusive=False) if following else None), True
-
-
-def text_after(prefix: str) -> str:
-    """Return the first text behind all that begin with one; empty if there is none."""
-    body = prefix.rstrip("\U0010ffff")
-    if not body:
-        return ""
-    following = ord(body[-1]) + 1
-    if following == ord(_FIRST_SURROGATE):
-        following = ord(_LAST_SURROGATE) + 1
-    return body[:-1] + chr(following)
 
 
 # Bytes

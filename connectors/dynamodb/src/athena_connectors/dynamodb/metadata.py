@@ -7,44 +7,36 @@ Glue, a sample of its items.
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from athena_connectors.common.aws import AwsClients
-from athena_connectors.common.connector import TableDescription
 from athena_connectors.common.errors import (
     AccessDeniedError,
     ConfigurationError,
     InvalidRequestError,
 )
-from athena_connectors.common.frozen_tables import FrozenTables
-from athena_connectors.common.glue_columns import commented_schema
-from athena_connectors.common.glue_tables import GlueCatalog
 from athena_connectors.common.inference import InferredTable
 from athena_connectors.common.protocol.messages import TableName
-from athena_connectors.common.remembered import Remembered
-from athena_connectors.common.schema_files import load_schemas
+from athena_connectors.common.sampled_tables import SampledTables, description_of
 from athena_connectors.dynamodb import columns as columns_of
+from athena_connectors.dynamodb.client import Client
 from athena_connectors.dynamodb.directory import Directory, split_index
 from athena_connectors.dynamodb.glue_schema import declared_columns
 from athena_connectors.dynamodb.relation import Relation
 from athena_connectors.dynamodb.sampling import read_sample
+from athena_connectors.dynamodb.settings import Settings
 from athena_connectors.dynamodb.source_table import IndexKind
 from athena_connectors.dynamodb.types import empty_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Self
+    from collections.abc import Callable, Sequence
 
+    from athena_connectors.common.connector import TableDescription
+    from athena_connectors.common.glue_tables import GlueCatalog
     from athena_connectors.common.observed import Sample
-    from athena_connectors.common.paging import Page
-    from athena_connectors.dynamodb.client import Client
     from athena_connectors.dynamodb.directory import FoundTable
     from athena_connectors.dynamodb.glue_schema import DeclaredColumn
     from athena_connectors.dynamodb.relation import Column
-    from athena_connectors.dynamodb.settings import Settings
     from athena_connectors.dynamodb.source_table import SourceTable
 
 __all__ = ["Tables"]
@@ -52,70 +44,11 @@ __all__ = ["Tables"]
 _LOGGER = logging.getLogger(__name__)
 
 
-class Tables:
-    """What Athena may know of a DynamoDB account; used by one thread.
+class Tables(SampledTables[Client, Settings, Directory]):
+    """What Athena may know of a DynamoDB account; used by one thread."""
 
-    Args:
-        client: Reads DynamoDB.
-        settings: The connector's settings.
-        glue: The Glue catalog; ``None`` to ask for nothing there.
-        load_frozen: Returns the tables of ``schema_file``; called when one is described, and
-            again after ``schema_cache_ttl_s`` seconds.
-        clock: Seconds that only ever grow.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        settings: Settings,
-        glue: GlueCatalog | None,
-        *,
-        load_frozen: Callable[[], Mapping[TableName, InferredTable]] = dict,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client = client
-        self._settings = settings
-        self._directory = Directory(client, settings, glue, clock=clock)
-        seconds = settings.schema_cache_ttl_s
-        self._frozen = FrozenTables(load_frozen, seconds=seconds, clock=clock)
-        self._samples: Remembered[Sample] = Remembered(seconds, clock)
-
-    @classmethod
-    def of(cls, client: Client, settings: Settings, environ: Mapping[str, str]) -> Self:
-        """Return what the settings lead to.
-
-        Args:
-            client: Reads DynamoDB.
-            settings: The connector's settings.
-            environ: The function's environment, for the clients of Glue and S3.
-        """
-        glue = None
-        if not settings.disable_glue:
-            glue = GlueCatalog(environ, catalog_id=settings.glue_catalog)
-        if not settings.schema_file:
-            return cls(client, settings, glue)
-        load = partial(load_schemas, settings.schema_file, AwsClients(environ))
-        return cls(client, settings, glue, load_frozen=load)
-
-    def list_schemas(self) -> list[str]:
-        """Return the schemas; see ``Directory.list_schemas``."""
-        return self._directory.list_schemas()
-
-    def list_tables(self, schema: str) -> list[str]:
-        """Return all tables of a schema; see ``Directory.page_tables``."""
-        return list(self._directory.page_tables(schema, token=None, page_size=None).items)
-
-    def page_tables(self, schema: str, *, token: str | None, page_size: int | None) -> Page[str]:
-        """Return one page of tables; see ``Directory.page_tables``."""
-        return self._directory.page_tables(schema, token=token, page_size=page_size)
-
-    def resolve_schema(self, name: str) -> str:
-        """Return a schema's name; see ``Directory.resolve_schema``."""
-        return self._directory.resolve_schema(name)
-
-    def resolve_table(self, name: TableName) -> TableName:
-        """Return the spelling of a table; see ``Directory.resolve_table``."""
-        return self._directory.resolve_table(name)
+    def _open_directory(self, glue: GlueCatalog | None, clock: Callable[[], float]) -> Directory:
+        return Directory(self._client, self._settings, glue, clock=clock)
 
     def describe(self, name: TableName) -> TableDescription:
         """Return a table with its columns, and a ``Relation`` as its facts.
@@ -153,7 +86,7 @@ class Tables:
                 )
             held = columns_of.held_by(relation.columns, index)
             relation = replace(relation, columns=held, forced_index=index.name)
-        return _description(relation, declared)
+        return description_of(relation.columns, declared, facts=relation)
 
     def _columns(
         self, name: TableName, found: FoundTable, declared: Sequence[DeclaredColumn]
@@ -220,11 +153,3 @@ class Tables:
             documents=sample.documents,
             method=f"the first items of {self._settings.schema_sample_segments} scan segments",
         )
-
-
-def _description(relation: Relation, declared: Sequence[DeclaredColumn]) -> TableDescription:
-    schema = commented_schema(
-        [(column.name, column.type) for column in relation.columns],
-        [(column.name, column.comment) for column in declared],
-    )
-    return TableDescription(schema, facts=relation)

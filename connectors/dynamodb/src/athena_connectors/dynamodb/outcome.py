@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from athena_connectors.common import outcome
 from athena_connectors.common.errors import DataConversionError
+from athena_connectors.dynamodb.relation import Column
 
 if TYPE_CHECKING:
-    from athena_connectors.dynamodb.relation import Column
     from athena_connectors.dynamodb.settings import Settings
 
 __all__ = ["Outcome"]
 
 
-class Outcome:
+class Outcome(outcome.Outcome[Column]):
     """Counts the values of one column in one page that are read as NULL, or refuses them.
 
     Args:
@@ -24,32 +24,9 @@ class Outcome:
     """
 
     def __init__(self, column: Column, *, table: str, settings: Settings) -> None:
-        self.column = column
-        self.found: Counter[str] = Counter()
-        self._table = table
+        fails = settings.on_type_mismatch == "fail"
+        super().__init__(column, table=table, kind="DynamoDB's type", fails=fails)
         self._settings = settings
-
-    def mismatch(self, tag: str, count: int) -> None:
-        """Take values that are not of the column's type.
-
-        Args:
-            tag: Their tag.
-            count: How many there are; may be none.
-
-        Raises:
-            DataConversionError: There are some and the settings forbid it.
-        """
-        if count and self._settings.on_type_mismatch == "fail":
-            raise DataConversionError(
-                f"Column {self.column.name!r} of {self._table} is {self.column.type}, and a"
-                f" value of DynamoDB's type {tag} in it can't be read as that.",
-                hint="Set on_type_mismatch=null to read it as NULL, or declare the column as"
-                " text by a schema file or a Glue table.",
-                table=self._table,
-                column=self.column.name,
-            )
-        if count:
-            self.found[tag] += count
 
     def overflow(self, count: int) -> None:
         """Take numbers that are out of the range of the column's type; as for ``mismatch``."""

@@ -7,17 +7,18 @@ same constraints give the same plan when splits are planned and when they are re
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from athena_connectors.common.connector import Decision, Exactness, Pushdown
-from athena_connectors.common.constraints import ColumnDomain
+from athena_connectors.common.predicates import conjunct_predicate
 from athena_connectors.dynamodb.access import AccessPath, Lookup, Queries
 from athena_connectors.dynamodb.access_paths import best_access
 from athena_connectors.dynamodb.conditions import thinned
-from athena_connectors.dynamodb.domain_predicates import domain_predicate
-from athena_connectors.dynamodb.expression_predicates import expression_predicate
+from athena_connectors.dynamodb.leaves import LEAVES
 from athena_connectors.dynamodb.predicates import all_true
 from athena_connectors.dynamodb.requests import condition_text, cost, fits
+from athena_connectors.dynamodb.storage import find_subject
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -79,7 +80,8 @@ def plan(
             number of arguments.
     """
     conjuncts = constraints.conjuncts()
-    predicates = [_predicate(conjunct, relation, settings) for conjunct in conjuncts]
+    find = partial(find_subject, relation=relation, settings=settings)
+    predicates = [conjunct_predicate(conjunct, find, LEAVES) for conjunct in conjuncts]
     whole = all_true(predicates)
     if whole.never:
         decisions = [Decision(each, Exactness.EXACT, native=_NOTHING) for each in conjuncts]
@@ -90,12 +92,6 @@ def plan(
     _fit(parts)
     filters = tuple(part.filter for part in parts if part.filter is not None)
     return _pushdown(access.path, filters, [part.decision() for part in parts], constraints)
-
-
-def _predicate(conjunct: Conjunct, relation: Relation, settings: Settings) -> Predicate:
-    if isinstance(conjunct, ColumnDomain):
-        return domain_predicate(conjunct.column, conjunct.values, relation, settings)
-    return expression_predicate(conjunct, relation, settings)
 
 
 def _read_columns(

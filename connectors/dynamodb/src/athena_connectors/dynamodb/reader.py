@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from athena_connectors.dynamodb.access import AttributeValue
-    from athena_connectors.dynamodb.budget import ReadBudget
     from athena_connectors.dynamodb.client import Client, Operation
     from athena_connectors.dynamodb.pages import Page
     from athena_connectors.dynamodb.parts import Part
@@ -52,7 +51,6 @@ class PartReader:
         relation: The table.
         columns: The columns to read; none to count.
         settings: The connector's settings.
-        budget: Counts what is spent.
         deadline: ``time.monotonic()`` at which the read has to have ended, or ``None``.
     """
 
@@ -60,7 +58,6 @@ class PartReader:
     relation: Relation
     columns: Sequence[Column]
     settings: Settings
-    budget: ReadBudget
     deadline: float | None = None
 
     def pages_of_part(self, part: Part, native: NativeScan) -> Generator[ReadPage]:
@@ -71,7 +68,6 @@ class PartReader:
             native: What DynamoDB evaluates of it.
 
         Raises:
-            BudgetExceededError: The split's part of the read units is spent.
             ThrottledError: DynamoDB stayed congested.
             SourceError: It gives the same page again and again.
             ConnectorError: It refuses or can't be reached; see ``faults``.
@@ -124,7 +120,6 @@ class _Source:
         self._relation = reader.relation
         self._columns = reader.columns
         self._settings = reader.settings
-        self._budget = reader.budget
         self._deadline = reader.deadline
         self._name = reader.relation.table.name
         self._pages = 0
@@ -184,7 +179,7 @@ class _Source:
                 self._client.pause(self._name, pause)
 
     def read(self, operation: Operation, request: Mapping[str, Any]) -> Page:
-        """Make one request, within the budget."""
+        """Make one request."""
         started = time.perf_counter()
         reply = self._client.read(operation, request, table=self._name, deadline=self._deadline)
         self._cost.source_seconds += time.perf_counter() - started
@@ -193,7 +188,6 @@ class _Source:
         self._cost.requests += 1
         self._cost.source_units += page.read_units
         self._client.charge(self._name, page.read_units)
-        self._budget.charge(page.read_units)
         return page
 
     def told(self, page: Page) -> ReadPage:

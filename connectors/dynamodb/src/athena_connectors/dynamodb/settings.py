@@ -7,8 +7,9 @@ the same here. The README's table is generated from this module.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
+from athena_connectors.common import document_settings as shared
 from athena_connectors.common.config import (
     parse_choice,
     parse_float,
@@ -16,25 +17,12 @@ from athena_connectors.common.config import (
     parse_names,
     setting,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from athena_connectors.common.document_settings import Mismatch, MixedTypes
 
 __all__ = ["IndexMode", "Mismatch", "MixedTypes", "NumberInference", "Settings"]
 
 NumberInference = Literal["decimal", "auto", "double", "varchar"]
-MixedTypes = Literal["text", "json"]
-Mismatch = Literal["null", "fail"]
 IndexMode = Literal["auto", "never"]
-
-
-def _glue_is_disabled(text: str) -> bool:
-    """As the Java connector reads it: whatever is set and is not ``false``."""
-    return text.strip().lower() != "false"
-
-
-def _choice(choices: object) -> Callable[[str], str]:
-    return parse_choice(*get_args(choices))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +55,8 @@ class Settings:
         default="",
         doc="Name of a Glue connection that gives further settings.",
     )
-    disable_glue: bool = setting(
-        "disable_glue",
-        default=False,
-        parse=_glue_is_disabled,
-        blank_is_value=True,
-        doc="Anything but `false`: ask Glue for no database and no table.",
-    )
-    glue_catalog: str = setting(
-        "glue_catalog",
-        default="",
-        doc="Id of the Glue catalog, if it is not the account's own.",
-    )
+    disable_glue: bool = shared.disable_glue()
+    glue_catalog: str = shared.glue_catalog()
     table_include: tuple[str, ...] = setting(
         "table_include",
         default=(),
@@ -93,74 +71,37 @@ class Settings:
     )
 
     # What a table looks like.
-    schema_file: str = setting(
-        "schema_file",
-        default="",
-        doc="File or `s3://` object with frozen schemas, as `athena-connectors freeze` writes it;"
-        " its tables are not sampled.",
-    )
-    schema_sample_size: int = setting(
-        "schema_sample_size",
-        default=1000,
-        parse=parse_int(minimum=1, maximum=100_000),
-        doc="Items that are looked at to find a table's columns.",
-    )
+    schema_file: str = shared.schema_file("tables")
+    schema_sample_size: int = shared.schema_sample_size("Items", "a table")
     schema_sample_segments: int = setting(
         "schema_sample_segments",
         default=4,
         parse=parse_int(minimum=1, maximum=100),
         doc="Places of the table that these items are taken from.",
     )
-    schema_cache_ttl_s: int = setting(
-        "schema_cache_ttl_s",
-        default=300,
-        parse=parse_int(minimum=0, maximum=86_400),
-        doc="Seconds for which a container remembers what it found.",
-    )
+    schema_cache_ttl_s: int = shared.schema_cache_ttl_s()
     number_inference: NumberInference = setting(  # noqa: RUF009 - declares a field
         "number_inference",
         default="decimal",
-        parse=_choice(NumberInference),
+        parse=parse_choice(*get_args(NumberInference)),
         doc="What numbers become: `decimal` (38 digits, 9 of them after the point, or as many as"
         " were seen); `auto` (bigint if all are whole and fit); `double`, but for keys;"
         " `varchar`.",
     )
-    mixed_types: MixedTypes = setting(  # noqa: RUF009 - declares a field
-        "mixed_types",
-        default="text",
-        parse=_choice(MixedTypes),
-        doc="How values of several types share a column: `text` shows texts as they are and all"
-        " else as JSON, `json` shows texts as JSON too, in quotes.",
-    )
-    max_struct_fields: int = setting(
-        "max_struct_fields",
-        default=200,
-        parse=parse_int(minimum=1, maximum=10_000),
-        doc="Fields of a structure beyond which it becomes a map.",
-    )
-    min_attribute_share: float = setting(
+    mixed_types: MixedTypes = shared.mixed_types()  # noqa: RUF009 - declares a field
+    max_struct_fields: int = shared.max_struct_fields(200)
+    min_attribute_share: float = shared.min_share(
         "min_attribute_share",
-        default=0.0,
-        parse=parse_float(minimum=0, maximum=1),
-        doc="Share of the sampled items that must have an attribute for it to be a column.",
+        "Share of the sampled items that must have an attribute for it to be a column.",
     )
-    extra_json_column: str = setting(
-        "extra_json_column",
-        default="",
-        doc="Name of a column that holds as JSON the attributes that are no columns; none if"
-        " blank.",
-    )
-    on_type_mismatch: Mismatch = setting(  # noqa: RUF009 - declares a field
-        "on_type_mismatch",
-        default="null",
-        parse=_choice(Mismatch),
-        doc="A value of another type than its column: `null` reads it as NULL and counts it,"
-        " `fail` ends the query.",
+    extra_json_column: str = shared.extra_json_column("attributes")
+    on_type_mismatch: Mismatch = shared.on_type_mismatch(  # noqa: RUF009 - declares a field
+        "A value of another type than its column"
     )
     on_number_overflow: Mismatch = setting(  # noqa: RUF009 - declares a field
         "on_number_overflow",
         default="fail",
-        parse=_choice(Mismatch),
+        parse=parse_choice(*get_args(Mismatch)),
         doc="A number with more digits before the point than its column, or with more digits of any"
         " kind in a key that is not rounded: `fail` or `null`.",
     )
@@ -175,7 +116,7 @@ class Settings:
     dynamodb_index_mode: IndexMode = setting(  # noqa: RUF009 - declares a field
         "dynamodb_index_mode",
         default="auto",
-        parse=_choice(IndexMode),
+        parse=parse_choice(*get_args(IndexMode)),
         doc="`auto` reads by the best index that gives every row; `never` by the table only.",
     )
     dynamodb_index_allow: tuple[str, ...] = setting(

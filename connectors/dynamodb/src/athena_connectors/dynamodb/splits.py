@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from athena_connectors.common.errors import InvalidRequestError
+from athena_connectors.common.layouts import require_columns
 from athena_connectors.common.protocol.messages import Split
 from athena_connectors.dynamodb.access import Lookup, Queries
 from athena_connectors.dynamodb.capacity import segment_count
@@ -103,12 +104,7 @@ def splits_of(partitions: pa.RecordBatch) -> Iterator[Split]:
     Raises:
         InvalidRequestError: The batch is none of these.
     """
-    missing = [name for name in (_PART, _COUNT) if name not in partitions.schema.names]
-    if missing:
-        raise InvalidRequestError(
-            f"The table layout lacks column {missing[0]}, which the connector gave it.",
-            hint="Run the query again.",
-        )
+    require_columns(partitions, (_PART, _COUNT))
     rows = zip(partitions.column(_PART), partitions.column(_COUNT), strict=True)
     for text, count in ((row[0].as_py(), row[1].as_py()) for row in rows):
         for part in _expanded(text):

@@ -6,7 +6,7 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+from athena_connectors.common.number_bounds import float_bounds
 from athena_connectors.common.valueset import Bound
 from athena_connectors.dynamodb.literals import Edge, merged, number_point, number_span, point
 from athena_connectors.dynamodb.storage import Stored, all_but
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from athena_connectors.dynamodb.literals import Span
     from athena_connectors.dynamodb.storage import Subject
 
-__all__ = ["REALS", "float_bounds", "stored_decimals", "stored_floats", "stored_integers"]
-
-REALS = pa.decimal256(76, 38)
-"""Type of value sets of numbers as such, for whole and decimal columns; values are decimals
-of any digits."""
+__all__ = ["stored_decimals", "stored_floats", "stored_integers"]
 
 _EXACT = Context(prec=400)
 _FRACTIONS = "A whole number is asked for, and a fraction is read as NULL."
@@ -148,29 +144,3 @@ def _float(marker: Marker, default: float) -> float:
         return default
     assert isinstance(marker.value, float)
     return marker.value
-
-
-def float_bounds(value: float, type_: pa.DataType) -> tuple[Decimal | None, Decimal | None]:
-    """Return numbers between which all are that a float stands for; ``None`` for no bound."""
-    if math.isnan(value) or math.isinf(value):
-        return None, None
-    if type_ == pa.float32():
-        return _single_bounds(value)
-    below, above = math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
-    return (
-        None if math.isinf(below) else Decimal(below),
-        None if math.isinf(above) else Decimal(above),
-    )
-
-
-_NEAR_GREATEST_SINGLE = Decimal("3.4E+38")
-
-
-def _single_bounds(value: float) -> tuple[Decimal | None, Decimal | None]:
-    exact = Decimal(value)
-    if exact.copy_abs() > _NEAR_GREATEST_SINGLE:
-        near = _NEAR_GREATEST_SINGLE.copy_sign(exact)
-        return (near, None) if value > 0 else (None, near)
-    # Twice the distance to a neighbour, at least.
-    step = Decimal(max(abs(value) * 2.0**-22, 2.0**-148))
-    return _EXACT.subtract(exact, step), _EXACT.add(exact, step)

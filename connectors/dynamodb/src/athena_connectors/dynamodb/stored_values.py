@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from athena_connectors.common.physical import Kind
+from athena_connectors.common.texts import is_text
 from athena_connectors.common.valueset import Bound
 from athena_connectors.dynamodb.literals import (
     Edge,
     Span,
     binary_span,
-    is_text,
     merged,
     number_point,
     point,

@@ -9,11 +9,11 @@ Source: DynamoDB API, ``AttributeValue``; Developer Guide, "Data types".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from athena_connectors.common.document_types import MANY_TYPES, TypeRule, structure_rules
 from athena_connectors.common.observed import Kind, Sample
 
 if TYPE_CHECKING:
@@ -64,23 +64,6 @@ def holds_times(type_: pa.DataType) -> bool:
     return any(holds_times(type_.field(place).type) for place in range(type_.num_fields))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeRule:
-    """What a kind of attribute becomes when the table is sampled.
-
-    Attributes:
-        source: What was seen in the attribute, in DynamoDB's words.
-        condition: What else has to hold.
-        engine: Athena's type.
-        note: What a reader of the values should know.
-    """
-
-    source: str
-    condition: str = ""
-    engine: str
-    note: str = ""
-
-
 TYPES: tuple[TypeRule, ...] = (
     TypeRule(source="S", engine="varchar"),
     TypeRule(
@@ -126,27 +109,8 @@ TYPES: tuple[TypeRule, ...] = (
         engine="array of varchar, of numbers, of varbinary",
         note="Ordered: a set has no order of its own.",
     ),
-    TypeRule(
-        source="M",
-        engine="row of all fields seen",
-        note="Fields that an item lacks are NULL in it; fields that were not seen are left out.",
-    ),
-    TypeRule(
-        source="M",
-        condition="more fields than max_struct_fields, or many fields and few in each",
-        engine="map of varchar to what all values become together",
-    ),
-    TypeRule(
-        source="M",
-        condition="all seen were empty",
-        engine="varchar",
-        note="A JSON object.",
-    ),
-    TypeRule(
-        source="several of these",
-        engine="varchar",
-        note="Texts as they are, everything else as JSON; with mixed_types json, texts in quotes.",
-    ),
+    *structure_rules("M", row="an item"),
+    MANY_TYPES,
     TypeRule(source="NULL", condition="nothing else seen", engine="varchar"),
     TypeRule(
         source="a type in Glue or in a schema file",

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from athena_connectors.common.sql.relation import Comparison
 from athena_connectors.jdbc_postgres.server_types import ServerType
-from athena_connectors.jdbc_postgres.types import Comparison
 from psycopg2 import errors
 
 if TYPE_CHECKING:

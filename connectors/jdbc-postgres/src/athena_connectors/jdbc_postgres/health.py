@@ -1,26 +1,27 @@
 """What ``doctor`` tells of a PostgreSQL server and of the role that logs in to it.
 
-Each check is a transaction of its own, so that one that is refused does not end the others.
-
 Source: PostgreSQL manual, "Access Privilege Inquiry Functions", "pg_class" and "pg_stats".
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.findings import Finding, Verdict, told
+from athena_connectors.common.findings import Finding, told
+from athena_connectors.common.sql.health import (
+    Check,
+    Protection,
+    check_all,
+    encryption_finding,
+    schemas_finding,
+)
 from athena_connectors.jdbc_postgres import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from athena_connectors.jdbc_postgres.client import Client
     from athena_connectors.jdbc_postgres.settings import Settings
-
-    Check = Callable[[Any], Iterator[Finding]]
 
 __all__ = ["MIN_SERVER_VERSION", "findings"]
 
@@ -29,10 +30,6 @@ MIN_SERVER_VERSION = 120_000
 
 STATISTICS_BYTES = 8 << 20
 """Size from which on a table without statistics is worth a word: smaller ones are not cut."""
-
-_CHECK_SECONDS = 30
-_MAX_SHOWN = 5
-_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _RELATIONS = """
 FROM pg_catalog.pg_class AS c
@@ -79,26 +76,22 @@ def findings(client: Client, settings: Settings) -> Iterator[Finding]:
     """
 
     def schemas(cursor: Any) -> Iterator[Finding]:
-        return _schemas(metadata.list_schemas(cursor, settings))
+        yield schemas_finding(
+            metadata.list_schemas(cursor, settings),
+            fault="The role may use no schema.",
+            fix="GRANT USAGE ON SCHEMA ... to the role.",
+        )
 
     yield _version(client.server_version)
-    for name, check in (("schemas", schemas), ("tables", _tables)):
-        yield from told(name, _asked(client, check))
-    for name, check in (("encryption", _encryption), ("role", _role), ("statistics", _statistics)):
-        yield from map(_not_needed, told(name, _asked(client, check)))
+    checks = (
+        Check("schemas", schemas, is_needed=True),
+        Check("tables", _tables, is_needed=True),
+        Check("encryption", _encryption),
+        Check("role", _role),
+        Check("statistics", _statistics),
+    )
+    yield from check_all(client, checks)
     yield from told("snapshot", _snapshot(client, settings))
-
-
-def _not_needed(finding: Finding) -> Finding:
-    """Return the finding of a check whose refusal lets no query fail."""
-    if finding.verdict is Verdict.FAULT:
-        return replace(finding, verdict=Verdict.WARNING)
-    return finding
-
-
-def _asked(client: Client, check: Check) -> Iterator[Finding]:
-    with client.transaction(deadline=time.monotonic() + _CHECK_SECONDS) as cursor:
-        yield from check(cursor)
 
 
 def _version(version: int) -> Finding:
@@ -117,25 +110,16 @@ def _version(version: int) -> Finding:
 
 def _encryption(cursor: Any) -> Iterator[Finding]:
     session = cursor.connection.info
-    host, mode = session.host or "", session.dsn_parameters.get("sslmode", "")
-    if not session.ssl_in_use and (host in _LOCAL_HOSTS or host.startswith("/")):
-        yield Finding.ok("encryption", "The session has no TLS and does not leave this computer.")
-    elif not session.ssl_in_use:
-        yield Finding.warning(
-            "encryption",
-            f"The session with {host} has no TLS: rows can be read on their way.",
-            fix="Switch TLS on in the server, and add sslmode=verify-full to the connection string"
-            " and ssl_root_cert to the settings.",
+    mode = session.dsn_parameters.get("sslmode", "")
+    yield encryption_finding(
+        Protection(
+            host=session.host or "",
+            protocol=session.ssl_attribute("protocol") if session.ssl_in_use else "",
+            mode=f"sslmode={mode}",
+            verifies=mode.startswith("verify-"),
+            best_mode="sslmode=verify-full",
         )
-    elif mode.startswith("verify-"):
-        fact = f"The session has {session.ssl_attribute('protocol')}, with sslmode={mode}."
-        yield Finding.ok("encryption", fact)
-    else:
-        yield Finding.warning(
-            "encryption",
-            f"The session has TLS and the server's certificate is not verified (sslmode={mode}).",
-            fix="Add sslmode=verify-full to the connection string and set ssl_root_cert.",
-        )
+    )
 
 
 def _role(cursor: Any) -> Iterator[Finding]:
@@ -150,15 +134,6 @@ def _role(cursor: Any) -> Iterator[Finding]:
         f"Role {role} {power}. The connector's transactions are READ ONLY all the same.",
         fix="Log in with a role that has CONNECT, USAGE and SELECT and nothing more.",
     )
-
-
-def _schemas(names: list[str]) -> Iterator[Finding]:
-    if names:
-        shown = ", ".join(names[:_MAX_SHOWN]) + (", ..." if len(names) > _MAX_SHOWN else "")
-        yield Finding.ok("schemas", f"{len(names)} schemas can be listed: {shown}.")
-    else:
-        fix = "GRANT USAGE ON SCHEMA ... to the role."
-        yield Finding.fault("schemas", "The role may use no schema.", fix=fix)
 
 
 def _tables(cursor: Any) -> Iterator[Finding]:

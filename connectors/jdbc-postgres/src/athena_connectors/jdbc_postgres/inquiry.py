@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+from athena_connectors.common.sql.inquiry import Inquiry as SqlInquiry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["Inquiry", "nodes_of"]
-
-_log = logging.getLogger(__name__)
 
 # Data exception, feature not supported, syntax error or access rule violation: what a role
 # with few rights, a revoked catalogue or a server that only resembles PostgreSQL answers;
@@ -20,7 +18,7 @@ _log = logging.getLogger(__name__)
 _REFUSALS = ("22", "0A", "42", "53200")
 
 
-class Inquiry:
+class Inquiry(SqlInquiry):
     """Asks within the caller's transaction, which a refusal leaves usable.
 
     Plans are made without parallel workers, as a node's rows would be those of one of them,
@@ -30,8 +28,11 @@ class Inquiry:
         cursor: A psycopg2 cursor of a transaction that is the caller's to end.
     """
 
+    failure = psycopg2.Error
+    recovery = "ROLLBACK TO SAVEPOINT planning"
+
     def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
+        super().__init__(cursor)
         cursor.execute(
             "SET LOCAL max_parallel_workers_per_gather = 0;"
             " SET LOCAL constraint_exclusion = on;"
@@ -44,22 +45,9 @@ class Inquiry:
         version: int = self._cursor.connection.info.server_version
         return version
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]] | None:
-        """Return the rows of a statement, or ``None`` when the server refuses it.
-
-        Raises:
-            psycopg2.Error: Anything else: a lock, a time limit, a lost connection.
-        """
-        try:
-            self._cursor.execute(sql)
-        except psycopg2.Error as error:
-            if not (error.pgcode or "").startswith(_REFUSALS):
-                raise
-            _log.info("Splits are planned without an answer (SQLSTATE %s).", error.pgcode)
-            self._cursor.execute("ROLLBACK TO SAVEPOINT planning")
-            return None
-        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
-        return rows
+    def _refusal(self, error: psycopg2.Error) -> str:
+        code = error.pgcode or ""
+        return f"SQLSTATE {code}" if code.startswith(_REFUSALS) else ""
 
     def explain(self, sql: str) -> Mapping[str, Any] | None:
         """Return the root of a query's plan, or ``None`` when the server refuses.

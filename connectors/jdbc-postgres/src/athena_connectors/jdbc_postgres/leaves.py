@@ -17,8 +17,8 @@ from athena_connectors.jdbc_postgres.split_sources import SplitSource
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from athena_connectors.common.sql.relation import Relation
     from athena_connectors.jdbc_postgres.inquiry import Inquiry
-    from athena_connectors.jdbc_postgres.types import Relation
 
 __all__ = ["Estimate", "Member", "Outlook", "Unit", "members_of", "outlook", "units_of"]
 

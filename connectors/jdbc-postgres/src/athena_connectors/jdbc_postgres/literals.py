@@ -9,42 +9,36 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from athena_connectors.common.ordering import ZONE_BITS
 from athena_connectors.common.physical import Kind, kind_of
+from athena_connectors.common.sql.spelling import (
+    LAST_MS,
+    date_text,
+    decimal_text,
+    instant_ms,
+    signed,
+    time_text,
+    truth_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from decimal import Decimal
 
     from athena_connectors.common.valueset import Value
 
 __all__ = [
-    "FIRST_DAY",
-    "FIRST_MS",
-    "LAST_DAY",
-    "LAST_MS",
     "array_literal",
     "content_of",
     "identifier",
-    "instant_ms",
     "literal",
     "quoted",
     "server_type",
     "typed",
 ]
 
-FIRST_DAY, LAST_DAY = -719_162, 2_932_896
-"""0001-01-01 and 9999-12-31, both inclusive, in days since 1970."""
-FIRST_MS, LAST_MS = FIRST_DAY * 86_400_000, (LAST_DAY + 1) * 86_400_000 - 1
-"""First and last millisecond of those days, in ms since 1970."""
-
-_EPOCH_DAY = date(1970, 1, 1)
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clock
 _INT4_MAX = 2**31 - 1
 _PLAIN_ELEMENT = re.compile(r"[0-9A-Za-z.+\-]+", re.ASCII)
 _INTEGERS = {8: "int2", 16: "int2", 32: "int4", 64: "int8"}
@@ -97,11 +91,6 @@ def server_type(type_: Any) -> str:
             return _TYPES[kind]
 
 
-def instant_ms(value: int) -> int:
-    """Return the UTC milliseconds of a packed zoned timestamp."""
-    return value >> ZONE_BITS
-
-
 def content_of(value: Value, type_: pa.DataType) -> str:
     """Return a physical value as the server spells it, without quotes.
 
@@ -122,9 +111,9 @@ def typed(content: str, type_name: str) -> str:
         case "bool":
             return content
         case "numeric":
-            return _signed(content)
+            return signed(content)
         case "int2" | "int4" | "int8" if abs(int(content)) <= _INT4_MAX:
-            return _signed(content)
+            return signed(content)
         case _:
             return f"{quoted(content)}::{type_name}"
 
@@ -148,18 +137,6 @@ def _element(content: str) -> str:
     return f'"{escaped}"'
 
 
-def _signed(content: str) -> str:
-    return f"({content})" if content.startswith("-") else content
-
-
-def _boolean(truth: Value) -> str:
-    return "true" if truth else "false"
-
-
-def _decimal(number: Decimal) -> str:
-    return format(number, "f")
-
-
 def _float(number: float) -> str:
     if math.isnan(number):
         return "NaN"
@@ -172,14 +149,8 @@ def _octets(value: bytes) -> str:
     return rf"\x{value.hex()}"
 
 
-def _date(days: int) -> str:
-    return (_EPOCH_DAY + timedelta(days=days)).isoformat()
-
-
 def _wall_clock(ms: int) -> str:
-    if ms > LAST_MS:
-        return "10000-01-01 00:00:00"
-    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(sep=" ", timespec="milliseconds")
+    return time_text(ms) if ms <= LAST_MS else "10000-01-01 00:00:00"
 
 
 def _instant(packed: int) -> str:
@@ -187,11 +158,11 @@ def _instant(packed: int) -> str:
 
 
 _SPELLINGS: dict[Kind, Callable[[Any], str]] = {
-    Kind.BOOLEAN: _boolean,
-    Kind.DECIMAL: _decimal,
+    Kind.BOOLEAN: truth_text,
+    Kind.DECIMAL: decimal_text,
     Kind.FLOAT: _float,
     Kind.BYTES: _octets,
-    Kind.DATE: _date,
+    Kind.DATE: date_text,
     Kind.DATETIME: _wall_clock,
     Kind.INSTANT: _instant,
 }

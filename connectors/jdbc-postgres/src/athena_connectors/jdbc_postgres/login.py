@@ -9,29 +9,34 @@ Words").
 
 from __future__ import annotations
 
-import atexit
-import re
 import shlex
-from functools import cache
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.errors import ConfigurationError
+from athena_connectors.common.sql.login import (
+    CONNECT_TIMEOUT_SECONDS,
+    SILENCE_SECONDS,
+    certificate_file,
+    connection_fault,
+    hosts_of,
+    is_rds,
+    login_password,
+    login_user,
+    no_certificates,
+    number_property,
+    uses_iam,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from athena_connectors.common.sql.connection_strings import ConnectionString, Credentials
+    from athena_connectors.common.sql.login import Hosts
     from athena_connectors.jdbc_postgres.settings import Settings
 
 __all__ = ["DEFAULT_PORT", "libpq_options", "session_label", "session_parameters"]
 
 DEFAULT_PORT = 5432
-CONNECT_TIMEOUT_SECONDS = 10
 MAX_LABEL = 63  # the server would cut a longer one, with a notice
-
-_RDS_HOST = re.compile(r"\.([a-z0-9-]+)\.rds\.amazonaws\.com(?:\.cn)?$", re.IGNORECASE)
 
 _PARAMETERS = {
     "default_transaction_read_only": "on",
@@ -83,17 +88,20 @@ def libpq_options(
         ConfigurationError: A host or a user is missing, a property has a value that is not
             known, a file is missing, or properties contradict each other.
     """
-    hosts = _hosts(target, credentials)
-    tls = _tls(target, settings, hosts=hosts, credentials=credentials)
-    user = credentials.user if credentials else target.user
-    if not user:
-        raise _fault(target, "names neither a user nor a secret", "Add ?${SECRET} to it.")
+    hosts = hosts_of(target, credentials, port=DEFAULT_PORT)
+    authority = certificate_file(
+        target, settings.ssl_root_cert, hosts=hosts, credentials=credentials, environ=environ
+    )
+    tls = _tls(target, authority, hosts=hosts)
+    plain = "sslmode=disable" if tls["sslmode"] == "disable" else ""
     options: dict[str, Any] = {
         "host": ",".join(host for host, _ in hosts),
         "port": ",".join(str(port) for _, port in hosts),
-        "user": user,
+        "user": login_user(target, credentials),
         "application_name": session_label(target),
-        "password": _password(target, hosts, credentials=credentials, tls=tls, environ=environ),
+        "password": login_password(
+            target, hosts, credentials=credentials, plain=plain, environ=environ
+        ),
         "client_encoding": "UTF8",
         "gssencmode": "disable",
         "keepalives_idle": 30,
@@ -134,14 +142,14 @@ def session_parameters(target: ConnectionString) -> dict[str, str]:
     try:
         words = shlex.split(target.properties.get("options", ""))
     except ValueError as error:
-        raise _fault(target, "has options with an open quote", "Close it.") from error
+        raise connection_fault(target, "has options with an open quote", "Close it.") from error
     while words:
         word = words.pop(0)
         if word == "-c" and words:
             word = words.pop(0)
         name, equals, value = word.removeprefix("-c").removeprefix("--").partition("=")
         if not equals or name.startswith("-"):
-            raise _fault(
+            raise connection_fault(
                 target, f"has options with {word!r}", "They read -c name=value -c name=value."
             )
         parameters[name.strip()] = value
@@ -150,39 +158,23 @@ def session_parameters(target: ConnectionString) -> dict[str, str]:
     return {**parameters, **_PARAMETERS}
 
 
-def _hosts(
-    target: ConnectionString, credentials: Credentials | None
-) -> tuple[tuple[str, int], ...]:
-    hosts = target.hosts
-    if not hosts and credentials and credentials.host:
-        hosts = ((credentials.host, credentials.port),)
-    if not hosts:
-        raise _fault(target, "names no host, nor does a secret", "Write //HOST:PORT/DATABASE.")
-    return tuple((host, port or DEFAULT_PORT) for host, port in hosts)
-
-
 def _timeouts(target: ConnectionString) -> dict[str, int]:
-    connect = _seconds(target, "connecttimeout") or _seconds(target, "logintimeout")
-    silence = _seconds(target, "sockettimeout")
+    connect, login, silence = (
+        number_property(target, name, "seconds")
+        for name in ("connectTimeout", "loginTimeout", "socketTimeout")
+    )
     return {
-        "connect_timeout": connect or CONNECT_TIMEOUT_SECONDS,
+        "connect_timeout": connect or login or CONNECT_TIMEOUT_SECONDS,
         # A peer that vanished while the function was frozen is noticed in this time.
-        "tcp_user_timeout": 1000 * (silence or 30),
+        "tcp_user_timeout": 1000 * (silence or SILENCE_SECONDS),
     }
-
-
-def _seconds(target: ConnectionString, name: str) -> int:
-    text = target.properties.get(name, "0")
-    if not (text.isascii() and text.isdecimal()):
-        raise _fault(target, f"has {name}={text}", "It takes a whole number of seconds.")
-    return int(text)
 
 
 def _server_type(target: ConnectionString) -> str:
     wanted = target.properties["targetservertype"]
     known = _SERVER_TYPES.get(wanted.lower())
     if known is None:
-        raise _fault(
+        raise connection_fault(
             target,
             f"has targetServerType={wanted}",
             "Known are any, primary, secondary and preferSecondary.",
@@ -190,37 +182,24 @@ def _server_type(target: ConnectionString) -> str:
     return known
 
 
-def _tls(
-    target: ConnectionString,
-    settings: Settings,
-    *,
-    hosts: tuple[tuple[str, int], ...],
-    credentials: Credentials | None,
-) -> dict[str, str]:
+def _tls(target: ConnectionString, authority: str, *, hosts: Hosts) -> dict[str, str]:
     """Return sslmode and the certificates to trust.
 
     Without a wish in the connection string TLS is used if the server has it, and always
     with RDS, which always has it.
     """
-    authority = _certificates(target, settings, credentials)
     mode = target.properties.get("sslmode", "").lower() or _legacy_mode(target, authority)
     if not mode:
-        mode = "require" if all(_RDS_HOST.search(host) for host, _ in hosts) else "prefer"
-    if _uses_iam(target) and mode in ("allow", "prefer"):
+        mode = "require" if is_rds(hosts) else "prefer"
+    if uses_iam(target) and mode in ("allow", "prefer"):
         mode = "require"
     if mode not in _SSL_MODES:
-        raise _fault(target, f"has sslmode={mode}", f"Known are {', '.join(_SSL_MODES)}.")
+        raise connection_fault(target, f"has sslmode={mode}", f"Known are {', '.join(_SSL_MODES)}.")
     if not mode.startswith("verify-"):
         # libpq would verify under "require" too, once it is given certificates.
         return {"sslmode": mode}
     if not authority:
-        raise _fault(
-            target,
-            f"asks for sslmode={mode} and there are no certificates to verify with",
-            "Set ssl_root_cert to a file of them (RDS:"
-            " https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem), or put"
-            " them into the secret as ca_cert.",
-        )
+        raise no_certificates(target, f"sslmode={mode}")
     return {"sslmode": mode, "sslrootcert": authority}
 
 
@@ -230,98 +209,3 @@ def _legacy_mode(target: ConnectionString, authority: str) -> str:
         return ""
     trusting = "nonvalidating" in target.properties.get("sslfactory", "").lower()
     return "verify-full" if authority and not trusting else "require"
-
-
-def _certificates(
-    target: ConnectionString, settings: Settings, credentials: Credentials | None
-) -> str:
-    """Return the file of certificates to trust, ``system``, or nothing."""
-    if credentials and credentials.ca_certificate:
-        return _certificate_file(credentials.ca_certificate)
-    named = target.properties.get("sslrootcert")
-    path = named or settings.ssl_root_cert
-    if path and path != "system" and not Path(path).is_file():
-        raise ConfigurationError(
-            f"There is no file {path} with certificates, which"
-            f" {f'sslrootcert in setting {target.setting}' if named else 'ssl_root_cert'} names.",
-            hint="Put it into the package or a layer, or correct the path.",
-            catalog=target.catalog,
-        )
-    return path
-
-
-@cache
-def _certificate_file(pem: str) -> str:
-    """Write certificates to a file of this process, because libpq takes no text."""
-    with NamedTemporaryFile("w", prefix="athena-postgres-", suffix=".pem", delete=False) as file:
-        file.write(pem)
-    atexit.register(Path(file.name).unlink, missing_ok=True)
-    return file.name
-
-
-def _uses_iam(target: ConnectionString) -> bool:
-    return target.properties.get("iamauth", "").lower() == "true"
-
-
-def _password(
-    target: ConnectionString,
-    hosts: tuple[tuple[str, int], ...],
-    *,
-    credentials: Credentials | None,
-    tls: Mapping[str, str],
-    environ: Mapping[str, str],
-) -> str:
-    if not _uses_iam(target):
-        secret = credentials.password if credentials else target.password
-        return secret.reveal() if secret else ""
-    if target.secret_name or target.password:
-        raise _fault(target, "has both iamAuth and a password", "Keep one of them.")
-    if tls["sslmode"] == "disable":
-        raise _fault(target, "has iamAuth without TLS", "Remove sslmode=disable.")
-    host = target.properties.get("iamhost")
-    if not host and len(hosts) > 1:
-        raise _fault(target, "has iamAuth and several hosts", "Add iamHost=ENDPOINT.")
-    return _iam_token(
-        host or hosts[0][0],
-        hosts[0][1],
-        user=target.user,
-        region=_region(target, host or hosts[0][0], environ),
-        environ=environ,
-    )
-
-
-def _region(target: ConnectionString, host: str, environ: Mapping[str, str]) -> str:
-    found = _RDS_HOST.search(host)
-    region = (
-        target.properties.get("iamregion")
-        or (found[1] if found else "")
-        or environ.get("AWS_REGION")
-        or environ.get("AWS_DEFAULT_REGION")
-    )
-    if not region:
-        raise _fault(target, "has iamAuth and its region is unknown", "Add iamRegion=REGION.")
-    return region
-
-
-def _iam_token(host: str, port: int, *, user: str, region: str, environ: Mapping[str, str]) -> str:
-    """Return a password that opens a session within the next 15 minutes; signed here."""
-    from athena_connectors.common.aws import AwsClients  # noqa: PLC0415
-    from athena_connectors.common.aws_errors import aws_errors, translate  # noqa: PLC0415
-
-    client = AwsClients({**environ, "AWS_REGION": region}).client("rds")
-    try:
-        token: str = client.generate_db_auth_token(
-            DBHostname=host, Port=port, DBUsername=user, Region=region
-        )
-    except aws_errors() as cause:
-        raise translate(cause, action="rds-db:connect", resource=f"{host} as {user}") from cause
-    return token
-
-
-def _fault(target: ConnectionString, fact: str, hint: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The connection string in setting {target.setting} {fact}.",
-        hint=hint,
-        setting=target.setting,
-        catalog=target.catalog,
-    )

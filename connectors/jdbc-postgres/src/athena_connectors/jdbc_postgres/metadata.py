@@ -10,17 +10,18 @@ Source: PostgreSQL manual, "System Catalogs" and "Access Privilege Inquiry Funct
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from athena_connectors.common.errors import (
-    AccessDeniedError,
-    NotFoundError,
-    SchemaNotFoundError,
-    TableNotFoundError,
-)
-from athena_connectors.common.naming import resolve
-from athena_connectors.common.paging import Page, decode_name_token, encode_name_token
+from athena_connectors.common.errors import AccessDeniedError
 from athena_connectors.common.protocol.messages import TableName
+from athena_connectors.common.sql.names import (
+    Candidate,
+    NameFinder,
+    missing_table,
+    page_of_server,
+)
+from athena_connectors.common.sql.relation import Comparison, Relation
 from athena_connectors.jdbc_postgres.catalogue import (
     Declaration,
     compare_collations,
@@ -29,14 +30,16 @@ from athena_connectors.jdbc_postgres.catalogue import (
 )
 from athena_connectors.jdbc_postgres.passthrough import describe_query
 from athena_connectors.jdbc_postgres.server_types import TypeOptions
-from athena_connectors.jdbc_postgres.types import Comparison, Relation, column_of
+from athena_connectors.jdbc_postgres.types import column_of
 from psycopg2 import errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from athena_connectors.jdbc_postgres.settings import CasingMode, Settings
-    from athena_connectors.jdbc_postgres.types import Column
+    from athena_connectors.common.paging import Page
+    from athena_connectors.common.sql.names import Lookup, Window
+    from athena_connectors.common.sql.relation import Column
+    from athena_connectors.jdbc_postgres.settings import Settings
 
 __all__ = [
     "describe",
@@ -47,9 +50,6 @@ __all__ = [
     "resolve_schema",
     "resolve_table",
 ]
-
-_MAX_CLOSE_NAMES = 2000
-"""Names at most among which those close to a wrong one are looked for."""
 
 _VALIDATED_NOT_NULL = 180_000
 """The version from which on a NOT NULL may not hold for the rows there were before it."""
@@ -128,14 +128,6 @@ WHERE k.conrelid = %s AND k.contype = 'n' AND NOT k.convalidated
 """
 
 
-class _Candidate(NamedTuple):
-    """A schema or table that a name may stand for."""
-
-    name: str
-    readable: bool
-    listed: bool
-
-
 class _ColumnRow(NamedTuple):
     number: int
     name: str
@@ -183,29 +175,12 @@ def page_tables(cursor: Any, schema: str, *, token: str | None, page_size: int |
     Raises:
         InvalidRequestError: The token is none of ours.
     """
-    offset, first = _position(token)
-    cursor.execute(
-        _LIST_TABLES,
-        {
-            "schema": schema,
-            "first": first,
-            "offset": offset,
-            "limit": None if page_size is None else page_size + 1,
-        },
-    )
-    names = [name for (name,) in cursor.fetchall()]
-    if page_size is None or len(names) <= page_size:
-        return Page(tuple(names), None)
-    return Page(tuple(names[:page_size]), encode_name_token(names[page_size]))
 
+    def ask(window: Window) -> list[str]:
+        cursor.execute(_LIST_TABLES, {"schema": schema, **window._asdict()})
+        return [name for (name,) in cursor.fetchall()]
 
-def _position(token: str | None) -> tuple[int, str]:
-    if token is None:
-        return 0, ""
-    if token.isascii() and token.isdecimal():
-        return int(token), ""
-    # The server has no name with U+0000, so one without it and the rest is as good.
-    return 0, decode_name_token(token).partition("\0")[0]
+    return page_of_server(ask, token=token, page_size=page_size)
 
 
 # Names
@@ -219,7 +194,8 @@ def resolve_schema(cursor: Any, name: str, settings: Settings) -> str:
         AccessDeniedError: There is one, and the role may not use it.
         AmbiguousNameError: There are several and none is spelt exactly so.
     """
-    return _Finder(cursor, "schema", settings.casing).resolve(name)
+    find = partial(_find, cursor, _FIND_SCHEMAS, "")
+    return NameFinder("schema", settings.casing, find, _unusable).resolve(name)
 
 
 def resolve_table(cursor: Any, name: TableName, settings: Settings) -> TableName:
@@ -231,85 +207,31 @@ def resolve_table(cursor: Any, name: TableName, settings: Settings) -> TableName
         AmbiguousNameError: There are several and none is spelt exactly so.
     """
     schema = resolve_schema(cursor, name.schema, settings)
-    finder = _Finder(cursor, "table", settings.casing, schema)
+
+    def denied(table: str) -> AccessDeniedError:
+        return _unreadable(TableName(schema, table))
+
+    find = partial(_find, cursor, _FIND_TABLES, schema)
+    finder = NameFinder("table", settings.casing, find, denied, schema)
     return TableName(schema, finder.resolve(name.table))
 
 
-class _Finder:
-    """Looks one name up, first as it is, then in any case if the mode is to search."""
+def _find(cursor: Any, statement: str, schema: str, wanted: Lookup) -> list[Candidate] | None:
+    arguments = {**wanted._asdict(), "folded": wanted.name.lower(), "schema": schema}
+    try:
+        cursor.execute(statement, arguments)
+    except (ValueError, errors.UntranslatableCharacter):
+        # U+0000, half a surrogate pair, or what the database's encoding lacks.
+        return None
+    return [Candidate._make(row) for row in cursor.fetchall()]
 
-    def __init__(
-        self,
-        cursor: Any,
-        kind: Literal["schema", "table"],
-        mode: CasingMode,
-        schema: str = "",
-    ) -> None:
-        self._cursor = cursor
-        self._kind = kind
-        self._mode = mode
-        self._schema = schema
 
-    def resolve(self, name: str) -> str:
-        spelt = {"LOWER": name.lower(), "UPPER": name.upper()}.get(self._mode, name)
-        found = self._find(spelt, "exact")
-        if any(item.readable for item in found):
-            return spelt
-        if self._mode == "CASE_INSENSITIVE_SEARCH":
-            others = self._find(spelt, "any case")
-            found = [item for item in others if item.name.lower() == spelt.lower()]
-            readable = [item for item in found if item.readable]
-            # A partition, which is not listed, does not make a listed name ambiguous.
-            chosen = [item.name for item in readable if item.listed] or [
-                item.name for item in readable
-            ]
-            if chosen:
-                return resolve(spelt, chosen, kind=self._kind, within=self._schema)
-        if found:
-            raise self._denied(found[0].name)
-        return self._not_found(spelt)
-
-    def _find(self, name: str, scope: Literal["exact", "any case", "all"]) -> list[_Candidate]:
-        arguments = {
-            "name": name,
-            "folded": name.lower(),
-            "schema": self._schema,
-            "scope": scope,
-            "limit": _MAX_CLOSE_NAMES if scope == "all" else None,
-        }
-        statement = _FIND_SCHEMAS if self._kind == "schema" else _FIND_TABLES
-        try:
-            self._cursor.execute(statement, arguments)
-        except (ValueError, errors.UntranslatableCharacter) as error:
-            # U+0000, half a surrogate pair, or what the database's encoding lacks.
-            raise self._error(name, "Names in the server have no such character.") from error
-        return [_Candidate._make(row) for row in self._cursor.fetchall()]
-
-    def _not_found(self, name: str) -> str:
-        names = [item.name for item in self._find(name, "all") if item.readable and item.listed]
-        if self._mode == "CASE_INSENSITIVE_SEARCH":
-            return resolve(name, names, kind=self._kind, within=self._schema)
-        similar = [other for other in names if other.lower() == name.lower()]
-        hint = f"Setting casing_mode is {self._mode}, so the case has to be right."
-        if similar:
-            hint += f" The server has {', '.join(map(repr, similar))}."
-        raise self._error(name, hint)
-
-    def _error(self, name: str, hint: str) -> NotFoundError:
-        where = f" in {self._schema}" if self._schema else ""
-        fact = f"There is no {self._kind} {name!r}{where}."
-        if self._kind == "schema":
-            return SchemaNotFoundError(fact, hint=hint, schema=name)
-        return TableNotFoundError(fact, hint=hint, schema=self._schema, table=name)
-
-    def _denied(self, name: str) -> AccessDeniedError:
-        if self._kind == "schema":
-            return AccessDeniedError(
-                f"The connector's role may not use schema {name!r}.",
-                hint="Grant it USAGE on the schema.",
-                schema=name,
-            )
-        return _unreadable(TableName(self._schema, name))
+def _unusable(schema: str) -> AccessDeniedError:
+    return AccessDeniedError(
+        f"The connector's role may not use schema {schema!r}.",
+        hint="Grant it USAGE on the schema.",
+        schema=schema,
+    )
 
 
 def _unreadable(name: TableName) -> AccessDeniedError:
@@ -342,12 +264,7 @@ def describe(cursor: Any, name: TableName, settings: Settings) -> Relation:
     cursor.execute(_RELATION, (name.schema, name.table))
     row = cursor.fetchone()
     if row is None:
-        raise TableNotFoundError(
-            f"There is no table {name}.",
-            hint="List the schema's tables; it may have been dropped.",
-            schema=name.schema,
-            table=name.table,
-        )
+        raise missing_table(name)
     oid, kind, has_children, encoding = row
     cursor.execute(_COLUMNS, (oid,))
     rows = list(map(_ColumnRow._make, cursor.fetchall()))

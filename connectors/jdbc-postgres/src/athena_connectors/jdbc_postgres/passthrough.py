@@ -11,31 +11,28 @@ Source: PostgreSQL manual, "Lexical Structure"; server source, ``scan.l``.
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
+from athena_connectors.common.errors import InvalidRequestError
+from athena_connectors.common.sql import native_query
+from athena_connectors.common.sql.native_query import Lexicon, several_statements
+from athena_connectors.common.sql.relation import Relation
 from athena_connectors.jdbc_postgres.catalogue import Declaration, resolve_types
 from athena_connectors.jdbc_postgres.server_types import TypeOptions
 from athena_connectors.jdbc_postgres.statement import derived_table
-from athena_connectors.jdbc_postgres.types import Relation, column_of
+from athena_connectors.jdbc_postgres.types import column_of
 from psycopg2 import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
+    from athena_connectors.common.sql.relation import Column
     from athena_connectors.jdbc_postgres.settings import Settings
-    from athena_connectors.jdbc_postgres.types import Column
 
 __all__ = ["describe_query", "normalise"]
 
 _MAX_NAME_BYTES = 63
-_READING = frozenset({"SELECT", "VALUES", "TABLE", "WITH"})
-_HINTS = {
-    "SHOW": "Write SELECT current_setting('NAME'), or query pg_settings.",
-    "EXPLAIN": "Ask the server for plans with a client of its own.",
-}
-_ONLY_READS = "Write a query that begins with SELECT, VALUES, TABLE or WITH."
 
 # Modifiers of these types follow from psycopg2's ``internal_size``, which is 4 less.
 _NUMERIC = 1700
@@ -81,98 +78,16 @@ def _token() -> re.Pattern[str]:
     )
 
 
-_COMMENT_END = re.compile(r"/\*|\*/")
+_LEXICON = Lexicon(
+    _token,
+    ("SELECT", "VALUES", "TABLE", "WITH"),
+    {
+        "SHOW": "Write SELECT current_setting('NAME'), or query pg_settings.",
+        "EXPLAIN": "Ask the server for plans with a client of its own.",
+    },
+)
 
-
-class _Token(NamedTuple):
-    text: str
-    end: int
-
-
-def _tokens(query: str) -> Iterator[_Token]:
-    """Yield all tokens but blanks and comments.
-
-    Raises:
-        InvalidRequestError: A comment or a quote is not closed.
-    """
-    position = 0
-    while found := _token().match(query, position):
-        kind = found.lastgroup
-        position = found.end()
-        if kind == "comment":
-            position = _after_comment(query, position)
-        elif kind == "open":
-            raise _unclosed(found[0])
-        elif kind != "space":
-            yield _Token(found[0], position)
-
-
-def _after_comment(query: str, position: int) -> int:
-    depth = 1
-    while depth:
-        found = _COMMENT_END.search(query, position)
-        if found is None:
-            raise _unclosed("/*")
-        depth += 1 if found[0] == "/*" else -1
-        position = found.end()
-    return position
-
-
-def _unclosed(quote: str) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"The native query has a {quote} that is not closed.", hint="Close it."
-    )
-
-
-# The query as a table
-
-
-def normalise(query: str) -> str:
-    """Return a query without semicolons and comments at its end.
-
-    Raises:
-        InvalidRequestError: It is empty or more than one statement, or a parenthesis or
-            quote is not closed.
-        UnsupportedOperationError: It is of a kind that can't stand in FROM.
-    """
-    kept = _single_statement(_tokens(query))
-    words = [token.text.upper() for token in kept if token.text not in ("(", ")")]
-    if not words:
-        raise InvalidRequestError("The native query is empty.", hint=_ONLY_READS)
-    if words[0] not in _READING:
-        raise UnsupportedOperationError(
-            f"The native query begins with {words[0][:40]}, which can't be read as a table.",
-            hint=_HINTS.get(words[0], _ONLY_READS),
-        )
-    return query[: kept[-1].end].strip()
-
-
-def _single_statement(tokens: Iterable[_Token]) -> list[_Token]:
-    kept: list[_Token] = []
-    depth = 0
-    ended = False
-    for token in tokens:
-        if token.text == ";" and not depth:
-            ended = True
-            continue
-        if ended:
-            raise _several_statements()
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if depth < 0:
-            break
-        kept.append(token)
-    if depth:
-        raise InvalidRequestError(
-            "The native query has a parenthesis too many or too few.",
-            hint="Check its text.",
-        )
-    return kept
-
-
-def _several_statements() -> InvalidRequestError:
-    return InvalidRequestError(
-        "The native query is more than one statement.", hint="Pass one query at a time."
-    )
+normalise = partial(native_query.normalise, lexicon=_LEXICON)
 
 
 def describe_query(cursor: Any, query: str, settings: Settings) -> Relation:
@@ -236,7 +151,7 @@ def _prove_single(cursor: Any, query: str) -> None:
     try:
         cursor.execute("SELECT count(*) FROM pg_catalog.ts_stat(%s)", (probe,))
     except errors.InvalidCursorDefinition as error:
-        raise _several_statements() from error
+        raise several_statements() from error
     except ValueError as error:
         raise InvalidRequestError(
             "The native query has the character U+0000 or half a surrogate pair.",

@@ -12,44 +12,33 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
-import pyarrow as pa
 from athena_connectors.common.errors import SourceError
-from athena_connectors.common.streaming import iterate_in_thread
+from athena_connectors.common.sql.reading import (
+    DEFAULT_BATCH_ROWS,
+    MAX_CHUNK_BYTES,
+    RowChunk,
+    counted_rows,
+    decoded_chunk,
+    record_batches,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from athena_connectors.common.observability import SplitStats
     from athena_connectors.common.sql.binary_copy import BinaryCopyDecoder
-    from athena_connectors.jdbc_postgres.types import Column
+    from athena_connectors.common.sql.relation import Column
 
-__all__ = ["DEFAULT_BATCH_ROWS", "MAX_CHUNK_BYTES", "read_count", "read_statement"]
-
-DEFAULT_BATCH_ROWS = 16_384
-"""Rows per batch at which decoding was measured to be fastest."""
-
-MAX_CHUNK_BYTES = 4 << 20
-"""Bytes of the server's answer after which a batch ends early."""
-
-_COUNT_BATCH_ROWS = 1_000_000_000
+__all__ = ["read_count", "read_statement"]
 
 _DRAIN_SECONDS = 2.0
 """How long a server may go on sending rows of a statement that was cancelled."""
 
 _log = logging.getLogger(__name__)
-
-
-class _Chunk(NamedTuple):
-    """Decoded rows and what they cost."""
-
-    rows: int
-    arrays: list[pa.Array[Any]]
-    bytes_read: int
-    source_seconds: float
-    conversion_seconds: float
 
 
 def read_statement(
@@ -89,7 +78,6 @@ def read_statement(
     # numpy comes with it: loaded by the first read, not by the first import.
     from athena_connectors.common.sql.binary_copy import BinaryCopyDecoder  # noqa: PLC0415
 
-    schema = pa.schema([pa.field(column.name, column.arrow) for column in columns])
     copy = _Copy(
         cursor,
         f"COPY ({sql}) TO STDOUT (FORMAT binary)",
@@ -97,16 +85,9 @@ def read_statement(
         batch_rows=batch_rows,
         table=table,
     )
-    chunks = iterate_in_thread(copy.run, on_cancel=copy.cancel)
-    try:
-        for chunk in chunks:
-            stats.bytes_read += chunk.bytes_read
-            stats.source_seconds += chunk.source_seconds
-            stats.conversion_seconds += chunk.conversion_seconds
-            if chunk.rows:
-                yield _batch(chunk.rows, chunk.arrays, schema, constants=constants or {})
-    finally:
-        chunks.close()
+    yield from record_batches(
+        copy.run, columns, stats=stats, constants=constants, on_cancel=copy.cancel
+    )
 
 
 def read_count(
@@ -137,11 +118,7 @@ def read_count(
     cursor.execute(sql)
     (count,) = cursor.fetchone()
     stats.source_seconds += time.perf_counter() - started
-    most = batch_rows if constants else _COUNT_BATCH_ROWS
-    while count > 0:
-        rows = min(count, most)
-        yield _batch(rows, [], pa.schema([]), constants=constants or {})
-        count -= rows
+    yield from counted_rows(count, batch_rows=batch_rows, constants=constants)
 
 
 class _Finished(BaseException):
@@ -161,7 +138,7 @@ class _Copy:
         self._table = table
         self._failure: BaseException | None = None
 
-    def run(self, emit: Callable[[_Chunk], None]) -> None:
+    def run(self, emit: Callable[[RowChunk], None]) -> None:
         """Run the statement and emit each chunk."""
         collector = self._collect(emit)
         next(collector)
@@ -193,7 +170,7 @@ class _Copy:
         if failure is not None:
             raise failure from None
 
-    def _collect(self, emit: Callable[[_Chunk], None]) -> Generator[None, bytes]:
+    def _collect(self, emit: Callable[[RowChunk], None]) -> Generator[None, bytes]:
         """Take one row at each ``send``; when finished, what is left is the last chunk.
 
         A generator, because resuming it is the cheapest call back from C. Closed instead of
@@ -215,7 +192,7 @@ class _Copy:
                 ended = True
             try:
                 if rows:
-                    emit(self._chunk(rows, size, started=started))
+                    emit(decoded_chunk(self._decoder.decode, rows, size=size, started=started))
             except BaseException as failure:
                 if ended:
                     raise
@@ -223,12 +200,6 @@ class _Copy:
                 self.cancel()
                 yield from self._drain()
             started = time.perf_counter()
-
-    def _chunk(self, rows: list[bytes], size: int, *, started: float) -> _Chunk:
-        received = time.perf_counter()
-        count, arrays = self._decoder.decode(rows)
-        converted = time.perf_counter()
-        return _Chunk(count, arrays, size, received - started, converted - received)
 
     def _drain(self) -> Generator[None, bytes]:
         """Drop rows, because a server that waits to send does not hear that it is cancelled."""
@@ -243,19 +214,3 @@ class _Sink:
     """What ``copy_expert`` takes for a file."""
 
     write: Callable[[bytes], None]
-
-
-def _batch(
-    rows: int,
-    arrays: Sequence[pa.Array[Any]],
-    schema: pa.Schema,
-    *,
-    constants: Mapping[str, str],
-) -> pa.RecordBatch:
-    arrays = [*arrays, *(pa.repeat(value, rows) for value in constants.values())]
-    for name in constants:
-        schema = schema.append(pa.field(name, pa.string()))
-    if arrays:
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-    struct: Any = pa.StructArray.from_buffers(pa.struct([]), rows, [None], children=[])
-    return pa.RecordBatch.from_struct_array(struct)

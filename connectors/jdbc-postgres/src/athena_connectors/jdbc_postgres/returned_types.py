@@ -16,7 +16,7 @@ from athena_connectors.common.errors import DataConversionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from athena_connectors.jdbc_postgres.types import Column
+    from athena_connectors.common.sql.relation import Column
 
 __all__ = ["require_types"]
 

@@ -22,7 +22,6 @@ __all__ = [
     "declared_decimal",
     "default_decimal",
     "has_sub_milliseconds",
-    "is_any",
     "is_array",
     "is_citext",
     "is_constrained",
@@ -65,6 +64,11 @@ class ServerType:
     dimensions: int = 0
     element: ServerType | None = None
 
+    @property
+    def known_name(self) -> str:
+        """The name by which rules know it; empty for a type of a user's own."""
+        return self.name if self.built_in else ""
+
 
 @dataclass(frozen=True, slots=True)
 class TypeOptions:
@@ -79,11 +83,6 @@ class TypeOptions:
     settings: Settings
     server_version: int
     encoding: str = "UTF8"
-
-
-def is_any(_type: ServerType, _options: TypeOptions) -> bool:
-    """Return true."""
-    return True
 
 
 # numeric

@@ -1,22 +1,14 @@
-"""Opens sessions, with credentials read as late as possible.
-
-A secret that was rotated since it was cached costs one refused login and is read anew. A
-session's statement can be ended even if the network has fallen silent.
-"""
+"""Sessions of psycopg2 whose statement can be ended even if the network has fallen silent."""
 
 from __future__ import annotations
 
 import ctypes
-import os
-import socket
-import threading
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
-from athena_connectors.common.errors import ConfigurationError, InvalidCredentialsError
-from athena_connectors.common.sql.connection_strings import credentials_from_secret
+from athena_connectors.common.sql.sessions import SessionOpener, break_off, ends_in_time
 from athena_connectors.jdbc_postgres.login import libpq_options
 from athena_connectors.jdbc_postgres.sqlstate import translate
 from psycopg2 import extensions
@@ -28,15 +20,19 @@ if TYPE_CHECKING:
     from athena_connectors.common.sql.connection_strings import ConnectionString, Credentials
     from athena_connectors.jdbc_postgres.settings import Settings
 
-__all__ = ["SessionOpener"]
+__all__ = ["session_opener"]
 
-_CANCEL_SECONDS = 1.0
-"""How long the server may take to hear that a statement is to be ended."""
 _COMPLAINT_BYTES = 256
 
 
-class SessionOpener:
-    """Opens sessions of one database.
+def session_opener(
+    target: ConnectionString,
+    settings: Settings,
+    *,
+    secrets: SecretResolver | None,
+    environ: Mapping[str, str],
+) -> SessionOpener:
+    """Return what opens sessions of one database, not in autocommit mode.
 
     Args:
         target: Where to connect.
@@ -46,62 +42,14 @@ class SessionOpener:
         environ: The function's environment.
     """
 
-    def __init__(
-        self,
-        target: ConnectionString,
-        settings: Settings,
-        *,
-        secrets: SecretResolver | None,
-        environ: Mapping[str, str],
-    ) -> None:
-        self._target = target
-        self._settings = settings
-        self._secrets = secrets
-        self._environ = environ
-
-    def open(self) -> Any:
-        """Return a new psycopg2 connection, not in autocommit mode.
-
-        A secret whose login is refused is read anew and tried once more: it may have been
-        rotated since it was cached.
-
-        Raises:
-            InvalidCredentialsError: The login is refused.
-            ConfigurationError: The connection string or its certificates are at fault, or
-                the host's name is unknown.
-            ConnectorError: The server refuses or can't be reached; see ``sqlstate``.
-        """
-        try:
-            return self._connect()
-        except InvalidCredentialsError:
-            if self._secrets is None or self._target.secret_name is None:
-                raise
-            self._secrets.invalidate(self._target.secret_name)
-        return self._connect()
-
-    def _connect(self) -> Any:
-        options = libpq_options(
-            self._target,
-            self._settings,
-            credentials=self._credentials(),
-            environ=self._environ,
-        )
+    def connect(credentials: Credentials | None) -> Any:
+        options = libpq_options(target, settings, credentials=credentials, environ=environ)
         try:
             return psycopg2.connect(**options, connection_factory=_Session)
         except psycopg2.Error as error:
-            raise translate(error, catalog=self._target.catalog) from error
+            raise translate(error, catalog=target.catalog) from error
 
-    def _credentials(self) -> Credentials | None:
-        name = self._target.secret_name
-        if name is None:
-            return None
-        if self._secrets is None:
-            raise ConfigurationError(
-                f"The connection string in setting {self._target.setting} names the secret"
-                f" {name} and no secret can be read here.",
-                catalog=self._target.catalog,
-            )
-        return credentials_from_secret(self._secrets.secret(name), name)
+    return SessionOpener(target, secrets=secrets, connect=connect)
 
 
 class _Session(extensions.connection):
@@ -117,29 +65,16 @@ class _Session(extensions.connection):
         Raises:
             psycopg2.Error: The server can't be asked; the statement goes on.
         """
-        failures: list[psycopg2.Error] = []
-
-        def ask() -> None:
-            try:
-                _request_cancel(self.pgconn_ptr)
-            except psycopg2.Error as error:
-                failures.append(error)
-
-        thread = threading.Thread(target=ask, name="postgres-cancel", daemon=True)
-        thread.start()
-        thread.join(_CANCEL_SECONDS)
-        if thread.is_alive():
+        if not ends_in_time(lambda: _request_cancel(self.pgconn_ptr)):
             self.break_off()
-        elif failures:
-            raise failures[0]
 
     def break_off(self) -> None:
         """End the session without a word to the server; who waits for it gets an error.
 
         Safe from any thread.
         """
-        with suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(self.fileno())) as end:
-            end.shutdown(socket.SHUT_RDWR)
+        with suppress(psycopg2.Error):
+            break_off(self.fileno())
 
 
 def _request_cancel(connection: int | None) -> None:

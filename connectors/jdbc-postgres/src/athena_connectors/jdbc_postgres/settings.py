@@ -7,66 +7,39 @@ the same here. The README's table is generated from this module.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from athena_connectors.common.config import (
     parse_choice,
     parse_int,
-    parse_json_object,
     setting,
 )
+from athena_connectors.common.sql import settings as sql
+from athena_connectors.common.sql.settings import SqlSettings, StringPushdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from athena_connectors.common.sql.names import CasingMode
+
 __all__ = [
-    "CasingMode",
     "NumericUnconstrained",
     "ReadConsistency",
     "Settings",
     "StringPushdown",
 ]
 
-CasingMode = Literal["NONE", "LOWER", "UPPER", "CASE_INSENSITIVE_SEARCH"]
 NumericUnconstrained = Literal["decimal", "varchar"]
-StringPushdown = Literal["exact", "equality_only", "off"]
 ReadConsistency = Literal["auto", "snapshot", "read_committed", "repeatable_read"]
 
 
-def _parse_split_columns(text: str) -> Mapping[str, str]:
-    if not text.strip().startswith("{"):
-        return MappingProxyType({"*": text.strip()})
-    columns = parse_json_object(text)
-    return MappingProxyType({table.lower(): column for table, column in columns.items()})
-
-
-_INT4_MAX = 2**31 - 1
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(SqlSettings):
     """The connector's settings; each attribute is an environment variable's name."""
 
-    default: str = setting(
-        "default",
-        default="",
-        secret=True,
-        doc="Connection string of the default catalog; required. Further catalogs take"
-        " `<catalog>_connection_string`.",
-    )
-    casing_mode: CasingMode | None = setting(  # noqa: RUF009 - declares a field
-        "casing_mode",
-        default=None,
-        parse=parse_choice(*get_args(CasingMode)),
-        doc="How names are matched: `NONE`, `LOWER`, `UPPER` or `CASE_INSENSITIVE_SEARCH`,"
-        " which is the default; `NONE` is with a Glue connection.",
-    )
-    glue_connection: str = setting(
-        "glue_connection",
-        default="",
-        doc="Name of a Glue connection that gives the default connection string.",
-    )
+    default: str = sql.default_connection()
+    casing_mode: CasingMode | None = sql.casing_mode()  # noqa: RUF009 - declares a field
+    glue_connection: str = sql.glue_connection()
     default_scale: int = setting(
         "default_scale",
         default=0,
@@ -85,24 +58,9 @@ class Settings:
         default=False,
         doc="Show `timestamptz` as a timestamp with time zone instead of the UTC wall clock.",
     )
-    non_default_collate: bool = setting(
-        "non_default_collate",
-        default=False,
-        doc="Tell Athena to push no predicate on text, as the Java connector does; not needed"
-        " for correct rows.",
-    )
-    string_pushdown: StringPushdown = setting(  # noqa: RUF009 - declares a field
-        "string_pushdown",
-        default="exact",
-        parse=parse_choice(*get_args(StringPushdown)),
-        doc="Predicates on text that go to the server: `exact` (all that are exact),"
-        " `equality_only` or `off`.",
-    )
-    enable_query_passthrough: bool = setting(
-        "enable_query_passthrough",
-        default=True,
-        doc="Offer the table function `system.query`.",
-    )
+    non_default_collate: bool = sql.non_default_collate()
+    string_pushdown: StringPushdown = sql.string_pushdown()  # noqa: RUF009 - declares a field
+    enable_query_passthrough: bool = sql.enable_query_passthrough()
     expose_partition_columns: bool = setting(
         "expose_partition_columns",
         default=True,
@@ -113,43 +71,16 @@ class Settings:
         default=False,
         doc="List `pg_catalog` and `information_schema`; they can be queried either way.",
     )
-    max_splits: int = setting(
-        "max_splits",
-        default=20,
-        parse=parse_int(minimum=1, maximum=1000),
-        doc="Splits of one scan at most.",
-    )
-    min_rows_per_split: int = setting(
-        "min_rows_per_split",
-        default=100_000,
-        parse=parse_int(minimum=1, maximum=_INT4_MAX),
-        doc="Rows that make a split worth while, by the server's estimate.",
-    )
-    split_column: Mapping[str, str] = setting(
-        "split_column",
-        default=MappingProxyType({}),
-        parse=_parse_split_columns,
-        doc="Column to cut tables by: a name for all tables that have it, or JSON such as"
-        ' `{"public.orders": "created_at"}`, where `*` stands for the other tables.',
-    )
+    max_splits: int = sql.max_splits()
+    min_rows_per_split: int = sql.min_rows_per_split()
+    split_column: Mapping[str, str] = sql.split_column(example="public.orders")
     ctid_splits: bool = setting(
         "ctid_splits",
         default=False,
         doc="Cut tables without a usable key by physical pages (PostgreSQL 14 or later).",
     )
-    fetch_size: int = setting(
-        "fetch_size",
-        default=16_384,
-        parse=parse_int(minimum=1, maximum=1_000_000),
-        doc="Rows decoded at a time.",
-    )
-    statement_timeout_ms: int = setting(
-        "statement_timeout_ms",
-        default=0,
-        parse=parse_int(minimum=0, maximum=_INT4_MAX),
-        doc="Time limit of a statement in the server, in ms; the function's remaining time is"
-        " another limit. 0 for no limit but that.",
-    )
+    fetch_size: int = sql.fetch_size()
+    statement_timeout_ms: int = sql.statement_timeout_ms()
     read_consistency: ReadConsistency = setting(  # noqa: RUF009 - declares a field
         "read_consistency",
         default="auto",
@@ -164,26 +95,11 @@ class Settings:
         parse=parse_int(minimum=1, maximum=3600),
         doc="How long planning keeps that snapshot for splits that are yet to start.",
     )
-    max_connection_age_s: int = setting(
-        "max_connection_age_s",
-        default=600,
-        parse=parse_int(minimum=0, maximum=86_400),
-        doc="Age in seconds at which a connection is replaced, so that new credentials count.",
-    )
+    max_connection_age_s: int = sql.max_connection_age_s()
     ssl_root_cert: str = setting(
         "ssl_root_cert",
         default="",
         doc="File of certificates to trust, PEM, or `system`; needed for sslmode `verify-ca`"
-        " and `verify-full`. For RDS, put Amazon's global bundle into the package or a layer.",
+        " and `verify-full`. Amazon's for RDS are found by themselves if"
+        " `global-bundle.pem` is in the package or in a layer.",
     )
-
-    @property
-    def casing(self) -> CasingMode:
-        """The casing mode in force."""
-        if self.casing_mode is not None:
-            return self.casing_mode
-        return "NONE" if self.glue_connection else "CASE_INSENSITIVE_SEARCH"
-
-    def split_column_of(self, schema: str, table: str) -> str | None:
-        """Return the column to cut a table by, if one is set; the table may not have it."""
-        return self.split_column.get(f"{schema}.{table}".lower()) or self.split_column.get("*")

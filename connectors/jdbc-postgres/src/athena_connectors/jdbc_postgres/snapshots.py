@@ -20,7 +20,7 @@ from athena_connectors.jdbc_postgres.sqlstate import translate
 
 if TYPE_CHECKING:
     from athena_connectors.common.sql.connection_strings import ConnectionString
-    from athena_connectors.jdbc_postgres.session import SessionOpener
+    from athena_connectors.common.sql.sessions import SessionOpener
     from athena_connectors.jdbc_postgres.settings import Settings
 
 __all__ = ["MAX_HELD", "SnapshotHolder"]

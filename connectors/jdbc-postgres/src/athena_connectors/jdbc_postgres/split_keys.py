@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.jdbc_postgres.boundaries import Candidate, Cut, cut_by, even_steps
+from athena_connectors.common.sql.cuts import best_cut, even_steps
+from athena_connectors.common.sql.key_ranges import KeyRange, key_ranges
+from athena_connectors.jdbc_postgres.boundaries import Candidate, cut_by
 from athena_connectors.jdbc_postgres.literals import array_literal, identifier, quoted
-from athena_connectors.jdbc_postgres.split_sources import SYSTEM_SCHEMA, Key, key_ranges
+from athena_connectors.jdbc_postgres.split_sources import SYSTEM_SCHEMA, Key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from athena_connectors.jdbc_postgres.inquiry import Inquiry
     from athena_connectors.jdbc_postgres.leaves import Unit
-    from athena_connectors.jdbc_postgres.split_sources import KeyRange
 
 __all__ = ["cut"]
-
-_log = logging.getLogger(__name__)
 
 _MAX_CANDIDATES = 6
 _TID_RANGE_SCANS = 140_000  # the server's version that has them
@@ -70,7 +69,7 @@ LIMIT {limit}"""
 
 def cut(
     inquiry: Inquiry, unit: Unit, *, count: int, where: str, column: str | None, pages: bool
-) -> tuple[KeyRange, ...]:
+) -> tuple[KeyRange[Key], ...]:
     """Return ranges that hold each row of a relation once; none if it can't be cut.
 
     The key of an index that the predicate uses comes first, because the parts then share
@@ -86,18 +85,8 @@ def cut(
         column: Column that the settings name; comes before all others.
         pages: Whether a table without a usable key is cut by its pages.
     """
-    best: Cut | None = None
-    for candidate in _candidates(inquiry, unit, column):
-        found = cut_by(inquiry, unit, candidate, count=count, where=where)
-        if found is None:
-            _log.info("Column %s tells no boundaries; ANALYZE may help.", candidate.key.column)
-            continue
-        if candidate.chosen:
-            return found.ranges()
-        if best is None or found.rank(count) < best.rank(count):
-            best = found
-        if best.is_good(count):
-            break
+    cut_unit = partial(cut_by, inquiry, unit, count=count, where=where)
+    best = best_cut(_candidates(inquiry, unit, column), cut_unit, count=count)
     if best is not None:
         return best.ranges()
     return _page_ranges(inquiry, unit, count) if pages else ()
@@ -125,8 +114,8 @@ def _candidate(unit: Unit, row: Sequence[Any]) -> Candidate:
     partitioned = unit.member.is_partitioned
     trusted = partitioned or (unit.member.kind == "r" and not unit.inherited)
     return Candidate(
-        key,
-        key.type_sql() + collate,
+        key=key,
+        type=key.type_sql() + collate,
         nullable=not (not_null and trusted),
         # The index of a table that others inherit from knows of its own rows alone.
         indexed=rank is not None and (partitioned or not unit.inherited),
@@ -135,7 +124,7 @@ def _candidate(unit: Unit, row: Sequence[Any]) -> Candidate:
     )
 
 
-def _page_ranges(inquiry: Inquiry, unit: Unit, count: int) -> tuple[KeyRange, ...]:
+def _page_ranges(inquiry: Inquiry, unit: Unit, count: int) -> tuple[KeyRange[Key], ...]:
     """Cut by physical pages; a row that is updated meanwhile may move between them."""
     member = unit.member
     usable = unit.is_stored and member.heap and member.readable

@@ -5,17 +5,23 @@ The properties hold names and values, never SQL; the text is built here, when it
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from athena_connectors.common.errors import InvalidRequestError
+from athena_connectors.common.sql import split_sources
+from athena_connectors.common.sql.key_ranges import KeyRange, key_ranges, range_of, sound
+from athena_connectors.common.sql.split_sources import (
+    SOURCES,
+    constants_of,
+    garbled,
+    source_to_json,
+)
 from athena_connectors.jdbc_postgres.literals import identifier, quoted, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from athena_connectors.common.protocol.messages import Split
 
@@ -36,8 +42,6 @@ __all__ = [
 PARTITION_COLUMNS = ("partition_schema_name", "partition_name")
 """Columns that name the partition that a row comes from, as the Java connector adds them."""
 
-SOURCES = "__split_sources"
-"""Property: JSON list of what is read, one after the other."""
 SNAPSHOT = "__split_snapshot"
 """Property: the snapshot that the splits of the scan share; absent when they share none."""
 
@@ -64,6 +68,26 @@ class Key:
     type_name: str
     operator_schema: str = SYSTEM_SCHEMA
 
+    def name_sql(self) -> str:
+        """Return the quoted column."""
+        return identifier(self.column)
+
+    def below_sql(self, value: str) -> str:
+        """Return the condition that the key is less than a value."""
+        return f"{self.name_sql()} {self.operator_sql('<')} {self.constant_sql(value)}"
+
+    def from_sql(self, value: str) -> str:
+        """Return the condition that the key is a value or more."""
+        return f"{self.name_sql()} {self.operator_sql('>=')} {self.constant_sql(value)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the members by which a split's properties tell the key."""
+        return {
+            "column": self.column,
+            "type": [self.type_schema, self.type_name],
+            "operators": self.operator_schema,
+        }
+
     def type_sql(self) -> str:
         """Return the type's name; quoted, because bare ``bit`` and ``char`` have a length."""
         if self.type_schema == SYSTEM_SCHEMA:
@@ -89,46 +113,6 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRange:
-    """The rows whose key lies in a range.
-
-    Attributes:
-        key: The key.
-        low: First value, inclusive, as the server writes it; ``None`` for an open end.
-        high: Last value, **exclusive**; ``None`` for an open end.
-        nulls: Whether rows without a key belong to it.
-    """
-
-    key: Key
-    low: str | None = None
-    high: str | None = None
-    nulls: bool = False
-
-    def where_sql(self) -> str:
-        """Return the condition, which may stand next to AND."""
-        name = identifier(self.key.column)
-        ends = ((">=", self.low), ("<", self.high))
-        text = " AND ".join(
-            f"{name} {self.key.operator_sql(operator)} {self.key.constant_sql(value)}"
-            for operator, value in ends
-            if value is not None
-        )
-        return f"({text} OR {name} IS NULL)" if self.nulls else text
-
-
-def key_ranges(key: Key, boundaries: Sequence[str], *, nullable: bool) -> tuple[KeyRange, ...]:
-    """Return ranges that hold each row exactly once, whatever the key's values are.
-
-    Args:
-        key: The key.
-        boundaries: Where one range ends and the next begins, in the key's order; 1 or more.
-        nullable: Whether the key may be NULL.
-    """
-    ends = pairwise([None, *boundaries, None])
-    return tuple(KeyRange(key, low, high, nulls=nullable and low is None) for low, high in ends)
-
-
-@dataclass(frozen=True, slots=True)
 class SplitSource:
     """Rows of one relation.
 
@@ -143,7 +127,7 @@ class SplitSource:
     schema: str
     name: str
     only: bool = False
-    keys: KeyRange | None = None
+    keys: KeyRange[Key] | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
 
     def from_sql(self) -> str:
@@ -156,29 +140,8 @@ class SplitSource:
 
     def to_json(self) -> str:
         """Return the text that ``sources_of`` reads."""
-        told = {
-            "schema": self.schema,
-            "name": self.name,
-            "only": self.only,
-            "range": None if self.keys is None else _range_to_json(self.keys),
-            "constants": dict(self.constants),
-        }
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-
-
-def sources_of(split: Split) -> tuple[SplitSource, ...]:
-    """Return what a split reads, one or more, one after the other.
-
-    Raises:
-        InvalidRequestError: The split is not as ``splits_of`` made it.
-    """
-    try:
-        sources = tuple(_sources(json.loads(split.properties[SOURCES])))
-    except (KeyError, ValueError, RecursionError) as cause:
-        raise _garbled(SOURCES) from cause
-    if not sources:
-        raise _garbled(SOURCES)
-    return sources
+        place = {"schema": self.schema, "name": self.name, "only": self.only}
+        return source_to_json(place, self.keys, self.constants)
 
 
 def snapshot_of(split: Split) -> str | None:
@@ -189,78 +152,43 @@ def snapshot_of(split: Split) -> str | None:
     """
     snapshot = split.properties.get(SNAPSHOT)
     if snapshot is not None and not _SNAPSHOT.fullmatch(snapshot):
-        raise _garbled(SNAPSHOT)
+        raise garbled(SNAPSHOT)
     return snapshot
 
 
-def _range_to_json(keys: KeyRange) -> dict[str, Any]:
-    return {
-        "column": keys.key.column,
-        "type": [keys.key.type_schema, keys.key.type_name],
-        "operators": keys.key.operator_schema,
-        "from": keys.low,
-        "to": keys.high,
-        "nulls": keys.nulls,
-    }
-
-
-def _sources(told: Any) -> Iterator[SplitSource]:
-    if not isinstance(told, list):
-        raise ValueError(told)  # noqa: TRY004 - becomes an error of the request above
-    for item in told:
-        match item:
-            case {
-                "schema": str(schema),
-                "name": str(name),
-                "only": bool(only),
-                "range": keys,
-                "constants": dict(constants),
-            } if len(item) == 5 and _are_constants(constants):  # noqa: PLR2004 - no member more
-                _sound(schema, name, *constants.values())
-                yield SplitSource(schema, name, only, _range(keys), constants)
-            case _:
-                raise ValueError(item)
-
-
-def _are_constants(constants: dict[str, Any]) -> bool:
-    return constants.keys() <= set(PARTITION_COLUMNS) and all(
-        isinstance(value, str) for value in constants.values()
-    )
-
-
-def _range(told: Any) -> KeyRange | None:
+def _source(told: Any) -> SplitSource:
     match told:
-        case None:
-            return None
         case {
-            "column": str(column),
-            "type": [str(type_schema), str(type_name)],
-            "operators": str(operators),
-            "from": None | str() as low,
-            "to": None | str() as high,
-            "nulls": bool(nulls),
-        } if len(told) == 6 and (low, high) != (None, None):  # noqa: PLR2004 - no member more
-            _sound(column, type_schema, type_name, operators, low or "", high or "")
-            return KeyRange(Key(column, type_schema, type_name, operators), low, high, nulls)
+            "schema": str(schema),
+            "name": str(name),
+            "only": bool(only),
+            "range": keys,
+            "constants": dict(constants),
+        } if len(told) == 5:  # noqa: PLR2004 - no member more
+            sound(schema, name)
+            ranges = None if keys is None else range_of(keys, _key)
+            known = constants_of(constants, PARTITION_COLUMNS)
+            return SplitSource(schema, name, only, ranges, known)
         case _:
             raise ValueError(told)
 
 
-def _sound(*texts: str) -> None:
-    """Raise ``ValueError`` for a text that no statement can hold."""
-    for text in texts:
-        if "\0" in text:
-            raise ValueError(text)
-        text.encode()  # half a surrogate pair
+def _key(told: dict[str, Any]) -> Key:
+    match told:
+        case {
+            "column": str(column),
+            "type": [str(type_schema), str(type_name)],
+            "operators": str(operators),
+        } if len(told) == 3:  # noqa: PLR2004 - no member more
+            sound(column, type_schema, type_name, operators)
+            return Key(column, type_schema, type_name, operators)
+        case _:
+            raise ValueError(told)
+
+
+sources_of = partial(split_sources.sources_of, read=_source)
+"""Return what a split reads; see ``common.sql.split_sources``."""
 
 
 def _qualified(schema: str, name: str) -> str:
     return f"{identifier(schema)}.{identifier(name)}"
-
-
-def _garbled(name: str) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"Property {name} of the split is not as this version of the connector made it.",
-        hint="Run the query again.",
-        split=name,
-    )

@@ -9,23 +9,36 @@ Source: PostgreSQL manual, appendix A; libpq's ``fe-connect.c`` and ``fe-secure-
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from athena_connectors.common.errors import (
-    AccessDeniedError,
-    ColumnNotFoundError,
     ConfigurationError,
     ConnectorError,
     DataConversionError,
-    InvalidCredentialsError,
-    InvalidRequestError,
-    NotFoundError,
     SchemaNotFoundError,
-    SourceError,
-    SourceTimeoutError,
-    TableNotFoundError,
-    ThrottledError,
     UnsupportedOperationError,
+)
+from athena_connectors.common.sql.meanings import (
+    CANCELLED,
+    COLUMN,
+    CONFLICT,
+    CROWDED,
+    DATABASE,
+    HOST,
+    LOCKED,
+    LOGIN,
+    LOST,
+    OTHER,
+    READ_ONLY,
+    RIGHTS,
+    STARTING,
+    TABLE,
+    TEXT,
+    TIMEOUT,
+    UNREACHABLE,
+    VALUES,
+    Meaning,
+    error_of,
 )
 
 if TYPE_CHECKING:
@@ -33,106 +46,65 @@ if TYPE_CHECKING:
 
 __all__ = ["translate"]
 
-
-class _Meaning(NamedTuple):
-    kind: type[ConnectorError]
-    hint: str = ""
-
-
-_NETWORK = (
-    "Check that the function runs in the database's VPC, that its security group may reach"
-    " the database's port, and that the database's security group lets it in."
-)
-_BUSY = (
-    "Lower the function's reserved concurrency or max_splits, raise the server's limit, or"
-    " put a connection pooler such as RDS Proxy in between."
-)
-_LOGIN = _Meaning(
-    InvalidCredentialsError,
-    "Check user and password in the secret that the connection string names.",
-)
-_DATABASE = _Meaning(NotFoundError, "Check the database's name in the connection string.")
-_CROWDED = _Meaning(ThrottledError, _BUSY)
-_STARTING = _Meaning(ThrottledError, "The server is starting, stopping or recovering; try again.")
-_LOST = _Meaning(SourceError, "The connection was lost; run the query again.")
-_UNREACHABLE = _Meaning(SourceError, _NETWORK)
-_TLS = _Meaning(
+_TLS = Meaning(
     ConfigurationError,
     "Check sslmode in the connection string and the certificates in ssl_root_cert.",
 )
-_TIMEOUT = _Meaning(
-    SourceTimeoutError,
-    "Narrow the predicate, raise max_splits, or raise statement_timeout_ms.",
-)
 
-_BY_STATE: dict[str, _Meaning] = {
-    "0A000": _Meaning(UnsupportedOperationError),
-    "25001": _Meaning(UnsupportedOperationError, "The connector's transactions only read."),
-    "22021": _Meaning(
+_BY_STATE: dict[str, Meaning] = {
+    "0A000": Meaning(UnsupportedOperationError),
+    "25001": Meaning(UnsupportedOperationError, "The connector's transactions only read."),
+    "22021": Meaning(
         DataConversionError,
         "The database's encoding is probably SQL_ASCII: read the column through a view that"
         " converts it, as in convert_from(column::bytea, 'LATIN1').",
     ),
-    "25006": _Meaning(UnsupportedOperationError, "The connector only reads."),
-    "25P03": _TIMEOUT,
-    "25P04": _TIMEOUT,
-    "3D000": _DATABASE,
-    "3F000": _Meaning(SchemaNotFoundError),
-    "40001": _Meaning(SourceError, "Run the query again."),
-    "40P01": _Meaning(SourceError, "Run the query again."),
-    "42501": _Meaning(AccessDeniedError, "Grant the connector's role what it lacks."),
-    "42703": _Meaning(ColumnNotFoundError, "List the table's columns; one may have been dropped."),
-    "42P01": _Meaning(TableNotFoundError, "List the schema's tables; it may have been dropped."),
-    "55P03": _Meaning(SourceTimeoutError, "Another session holds a lock on the table; try again."),
-    "57014": _Meaning(
-        SourceTimeoutError,
-        "If it took too long, narrow the predicate, or raise max_splits or statement_timeout_ms;"
-        " if somebody cancelled it, run the query again.",
-    ),
-    "57P03": _STARTING,
-    "57P05": _LOST,
+    "25006": READ_ONLY,
+    "25P03": TIMEOUT,
+    "25P04": TIMEOUT,
+    "3D000": DATABASE,
+    "3F000": Meaning(SchemaNotFoundError),
+    "40001": CONFLICT,
+    "40P01": CONFLICT,
+    "42501": RIGHTS,
+    "42703": COLUMN,
+    "42P01": TABLE,
+    "55P03": LOCKED,
+    "57014": CANCELLED,
+    "57P03": STARTING,
+    "57P05": LOST,
 }
 """By whole SQLSTATE."""
 
-_BY_CLASS: dict[str, _Meaning] = {
-    "08": _LOST,
-    "21": _Meaning(InvalidRequestError, "Check the query's text."),
-    "22": _Meaning(InvalidRequestError, "Check the values and casts of the query."),
-    "28": _LOGIN,
-    "42": _Meaning(InvalidRequestError, "Check the query's text."),
-    "53": _CROWDED,
-    "57": _LOST,
+_BY_CLASS: dict[str, Meaning] = {
+    "08": LOST,
+    "21": TEXT,
+    "22": VALUES,
+    "28": LOGIN,
+    "42": TEXT,
+    "53": CROWDED,
+    "57": LOST,
 }
 """By the first two characters, where the whole is not listed."""
 
-_BY_TEXT: tuple[tuple[re.Pattern[str], _Meaning], ...] = tuple(
+_BY_TEXT: tuple[tuple[re.Pattern[str], Meaning], ...] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
-        (
-            r"could not translate host name|could not parse network address",
-            _Meaning(
-                ConfigurationError,
-                "Check the host in the connection string, and that the function's VPC"
-                " resolves names.",
-            ),
-        ),
+        (r"could not translate host name|could not parse network address", HOST),
         (r"certificate file|private key file", _TLS),
         (r"certificate verify failed|does not match host name|server certificate", _TLS),
         (r"does not support SSL|SSL error|no encryption|SSL off|SSL encryption", _TLS),
-        (r"database \"\" does not exist", _DATABASE),
-        (r"permission denied", _BY_STATE["42501"]),
-        (r"too many (clients|connections)|connection slots are reserved", _CROWDED),
-        (r"the database system is", _STARTING),
-        (
-            r"authentication|no password supplied|role \"\"|pg_hba\.conf",
-            _LOGIN,
-        ),
+        (r"database \"\" does not exist", DATABASE),
+        (r"permission denied", RIGHTS),
+        (r"too many (clients|connections)|connection slots are reserved", CROWDED),
+        (r"the database system is", STARTING),
+        (r"authentication|no password supplied|role \"\"|pg_hba\.conf", LOGIN),
         (
             r"session is (not )?read-(only|write)|hot standby|server is not in",
-            _Meaning(ConfigurationError, "Check targetServerType in the connection string."),
+            Meaning(ConfigurationError, "Check targetServerType in the connection string."),
         ),
-        (r"refused|timed? ?out|timeout expired|No route|unreachable", _UNREACHABLE),
-        (r"closed|terminat|reset|SYSCALL|Broken pipe|could not (send|receive)", _LOST),
+        (r"refused|timed? ?out|timeout expired|No route|unreachable", UNREACHABLE),
+        (r"closed|terminat|reset|SYSCALL|Broken pipe|could not (send|receive)", LOST),
     )
 )
 """By libpq's text, first match, where there is no SQLSTATE; names are emptied before."""
@@ -158,20 +130,18 @@ def translate(error: psycopg2.Error, *, catalog: str, table: str = "") -> Connec
     state = error.pgcode or ""
     text = _first_message(error)
     meaning = _meaning(state, text)
-    place = f"Table {table} of catalog {catalog!r}" if table else f"Catalog {catalog!r}"
-    told = f"{text} (SQLSTATE {state})." if state else f"{text}."
-    context = {"catalog": catalog, **({"table": table} if table else {})}
-    return meaning.kind(f"{place}: {told}", hint=meaning.hint, **context)
+    code = f"SQLSTATE {state}" if state else ""
+    return error_of(meaning, text, code=code, catalog=catalog, table=table)
 
 
-def _meaning(state: str, text: str) -> _Meaning:
+def _meaning(state: str, text: str) -> Meaning:
     if state:
-        return _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _Meaning(SourceError)
+        return _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or OTHER
     plain = _NAME.sub('""', text)
     for pattern, meaning in _BY_TEXT:
         if pattern.search(plain):
             return meaning
-    return _Meaning(SourceError)
+    return OTHER
 
 
 def _first_message(error: psycopg2.Error) -> str:

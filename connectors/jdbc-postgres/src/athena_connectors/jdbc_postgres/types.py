@@ -8,15 +8,15 @@ Types".
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from athena_connectors.common.sql.relation import Column, Comparison
+from athena_connectors.common.sql.type_rules import TypeRule as SqlTypeRule
 from athena_connectors.jdbc_postgres.server_types import (
     declared_decimal,
     default_decimal,
     has_sub_milliseconds,
-    is_any,
     is_array,
     is_citext,
     is_constrained,
@@ -30,115 +30,14 @@ from athena_connectors.jdbc_postgres.server_types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from athena_connectors.jdbc_postgres.server_types import ServerType, TypeOptions
 
 __all__ = [
     "TYPES",
-    "Column",
-    "Comparison",
-    "Relation",
     "TypeRule",
     "column_of",
     "rule_of",
 ]
-
-
-class Comparison(Enum):
-    """How a column compares in the server, next to how Athena compares it."""
-
-    NATIVE = "native"
-    """Integers, booleans, oid: the server's operators are Athena's."""
-    NUMERIC = "numeric"
-    """numeric: as native, but NaN and infinities read as NULL."""
-    FLOAT = "float"
-    """float4, float8: NaN is a value, larger than all others in the server."""
-    DATE = "date"
-    """date: infinities and years outside 1 to 9999 read as NULL."""
-    TIMESTAMP = "timestamp"
-    """timestamp: as date, and Athena sees milliseconds only."""
-    TIMESTAMPTZ = "timestamptz"
-    """timestamptz: as timestamp, read as the UTC wall clock."""
-    TEXT_C = "text, collation C"
-    """Text whose collation is byte order: equality, order and LIKE are exact."""
-    TEXT_DETERMINISTIC = "text, deterministic collation"
-    """Equality and LIKE are exact, order needs COLLATE "C"."""
-    TEXT_FOLDED = "text, compared by other rules"
-    """citext, char(n), nondeterministic collations: native equality is a superset, all
-    else goes through ``::text COLLATE "C"``."""
-    TEXT_CAST = "compared as text"
-    """Types shown as text (enum, json, inet, ranges, ...): only ``::text COLLATE "C"``."""
-    UUID = "uuid"
-    """Shown as canonical lower case text; native order is the order of that text."""
-    BYTEA = "bytea"
-    """Bytes in unsigned order, as in Athena."""
-    NEVER = "never"
-    """Arrays, composites and whatever can't be compared exactly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a relation or of a passthrough query.
-
-    Attributes:
-        name: As the server spells it.
-        source_type: As ``format_type`` writes it, for people: ``numeric(18,4)``.
-        base_type: ``pg_type.typname`` with domains resolved: ``int4``, ``_text``, ``mood``.
-        arrow: Engine type.
-        projection: SQL of the value to read; ``{c}`` stands for the quoted column.
-        decoder: How the binary COPY payload of the projection is decoded; a key of the
-            decoders in ``common.sql.binary_copy``.
-        comparison: How predicates on it may be pushed.
-        null_when: SQL that is true where the column is not NULL but is read as NULL
-            (NaN, infinity, years out of range), ``{c}`` as above; empty when that can't be.
-        sub_millisecond: Whether the column may hold more digits than milliseconds.
-        nullable: False only where the server makes sure that there is no NULL.
-        compared: SQL of the value that predicates compare where that is not the projection,
-            because the projection is a text form of it; ``{c}`` as above.
-    """
-
-    name: str
-    source_type: str
-    base_type: str
-    arrow: pa.DataType
-    projection: str
-    decoder: str
-    comparison: Comparison
-    null_when: str = ""
-    sub_millisecond: bool = False
-    nullable: bool = True
-    compared: str = ""
-
-    @property
-    def value(self) -> str:
-        """SQL of the value in the server's type that predicates compare, ``{c}`` as above."""
-        return self.compared or self.projection
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """One table, view, materialised view, foreign table or passthrough query.
-
-    Attributes:
-        schema: Schema, as the server spells it.
-        name: Name, as the server spells it.
-        kind: ``pg_class.relkind``: r, p, v, m or f; ``q`` for a passthrough query.
-        columns: All readable columns in order.
-        query: The native query of a passthrough, else empty.
-        oid: ``pg_class.oid``; 0 for a passthrough query.
-    """
-
-    schema: str
-    name: str
-    kind: str
-    columns: tuple[Column, ...]
-    query: str = ""
-    oid: int = 0
-
-    def column(self, name: str) -> Column | None:
-        """Return the column of that name, if it is one of the server's."""
-        return next((column for column in self.columns if column.name == name), None)
 
 
 _TEXT = pa.string()
@@ -148,53 +47,21 @@ _FAST_DIGITS, _MAX_DIGITS = 18, 38
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TypeRule:
-    """How the types that it applies to are read; the first that applies counts.
+class TypeRule(SqlTypeRule["ServerType", "TypeOptions"]):
+    """How the types that it applies to are read, and arrays of them.
 
     Attributes:
-        source: The types, for people.
-        condition: What else has to hold, for people.
-        engine: Athena's type, for people.
-        note: What a reader of the values should know.
-        names: ``pg_type.typname`` of the built-in types that it is about; empty for any.
-        applies: What else has to hold.
-        arrow: Engine type, where one is enough.
-        decimal: Computes the engine type where it depends on modifier or settings.
         projection: As in ``Column``; also ``{scale}`` for the setting ``default_scale``.
         compared: As in ``Column``, and ``{scale}``.
-        decoder: As in ``Column``.
-        comparison: As in ``Column``; ``None`` when the column's collation decides.
-        null_when: As in ``Column``.
         list_projection: As ``projection``, of an array of the type.
         list_decoder: Decoder of that; ``list:text`` makes its elements text.
         elements: Whether it is for arrays, and the rule of the elements tells how.
     """
 
-    source: str
-    condition: str = ""
-    engine: str
-    note: str = ""
-    names: frozenset[str] = frozenset()
-    applies: Callable[[ServerType, TypeOptions], bool] = is_any
-    arrow: pa.DataType = _TEXT
-    decimal: Callable[[ServerType, TypeOptions], pa.DataType] | None = None
     projection: str = "{c}::text"
-    compared: str = ""
-    decoder: str = "text"
-    comparison: Comparison | None = Comparison.TEXT_CAST
-    null_when: str = ""
     list_projection: str = "{c}::text[]"
     list_decoder: str = "list:text"
     elements: bool = False
-
-    def matches(self, type_: ServerType, options: TypeOptions) -> bool:
-        """Return whether the rule is for a type."""
-        named = not self.names or (type_.built_in and type_.name in self.names)
-        return named and self.applies(type_, options)
-
-    def engine_type(self, type_: ServerType, options: TypeOptions) -> pa.DataType:
-        """Return the engine type of a scalar."""
-        return self.decimal(type_, options) if self.decimal else self.arrow
 
     def element_type(self, type_: ServerType, options: TypeOptions) -> pa.DataType:
         """Return the engine type of an element of a list."""
@@ -435,7 +302,7 @@ TYPES: tuple[TypeRule, ...] = (
         arrow=pa.binary(),
         projection="{c}",
         decoder="bytea",
-        comparison=Comparison.BYTEA,
+        comparison=Comparison.BYTES,
     ),
     replace(
         _same("date", pa.date32(), "date", Comparison.DATE),

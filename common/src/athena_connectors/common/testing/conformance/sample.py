@@ -58,6 +58,7 @@ class Sample:
         catalog: Athena's name for the source.
         source_types: What the source calls the type of a column, by table and column, for
             the report.
+        derived_columns: As ``Connector.derived_columns``.
     """
 
     handler: LambdaHandler
@@ -69,6 +70,7 @@ class Sample:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     catalog: str = "sample"
     source_types: Mapping[str | TableName, Mapping[str, str]] = field(default_factory=dict)
+    derived_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ request after the other, as an instance of a Lambda function does.
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from athena_connectors.common.testing.client import (
     LOCAL_IDENTITY,
     MAX_BLOCK_BYTES,
     MAX_INLINE_BYTES,
+    PLANS_SINCE,
     ProtocolClient,
     TableScan,
 )
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
     from athena_connectors.common.testing.conformance.supports import Supports
     from athena_connectors.common.testing.faults import RemainingTime
 
-__all__ = ["BUCKET", "EVERYTHING", "VERSIONS", "Route", "Subject", "rows_of"]
+__all__ = ["BUCKET", "EVERYTHING", "PLANS", "VERSIONS", "WAYS", "Route", "Subject", "rows_of"]
 
 Event = dict[str, Any]
 
 VERSIONS = (2, 3, 4, 5, 6)
 """SerDe versions that Athena may speak."""
+CONSTRAINTS, PLANS = WAYS = ("constraints", "plans")
+"""How predicates, orders and limits come: as members of the request, or in a query plan."""
 QUERY_ID = "00000000-0000-4000-8000-000000000000"
 BUCKET = "conformance"
 EVERYTHING = Constraints()
@@ -72,10 +76,12 @@ class Route:
     Attributes:
         client: The engine's side, which checks every reply.
         instance: The function's side.
+        identity: Who asks.
     """
 
     client: ProtocolClient
     instance: _Instance
+    identity: m.Identity = LOCAL_IDENTITY
 
     def ask(self, make: Callable[..., m.Request], **members: Any) -> m.Response:
         """Send one request that the client has no method for, and return its reply.
@@ -85,7 +91,7 @@ class Route:
             members: Its members but identity, query and catalog.
         """
         request = make(
-            identity=LOCAL_IDENTITY, queryId=QUERY_ID, catalogName=self.client.catalog, **members
+            identity=self.identity, queryId=QUERY_ID, catalogName=self.client.catalog, **members
         )
         event = encode_request(request, self.client.version)
         reply = self.instance.send(event)
@@ -144,21 +150,25 @@ class Subject:
         self,
         *,
         version: int | None = None,
+        plans: bool = False,
         settings: Mapping[str, str] | None = None,
         store: FolderStore | None = None,
         context: RemainingTime | None = None,
         max_block_bytes: int = MAX_BLOCK_BYTES,
         max_inline_bytes: int = MAX_INLINE_BYTES,
+        identity: m.Identity = LOCAL_IDENTITY,
     ) -> Route:
         """Return a way to the function; ``close`` closes it.
 
         Args:
             version: SerDe version to speak; the newest that the function knows if ``None``.
+            plans: Whether predicates, orders and limits are sent as query plans.
             settings: Environment variables beside those of the sample.
             store: Where is spilled to, instead of the folder.
             context: What Lambda tells the function of its remaining time.
             max_block_bytes: Largest block that is asked for.
             max_inline_bytes: Largest inline block that is asked for, exclusive.
+            identity: Who asks.
         """
         spill = store or FolderStore(self.folder)
         instance = _Instance(self._handler(settings or {}, store), context)
@@ -167,10 +177,25 @@ class Subject:
             instance,
             spill=spill,
             serde=version,
+            plans=plans,
             max_block_bytes=max_block_bytes,
             max_inline_bytes=max_inline_bytes,
+            identity=identity,
         )
-        return Route(client, instance)
+        return Route(client, instance, identity)
+
+    def asked_by(self, way: str) -> Subject:
+        """Return the subject as it is asked by one of ``WAYS``."""
+        if way == CONSTRAINTS:
+            return self
+        asked = copy(self)
+        asked.route = self.open(plans=True)
+        return asked
+
+    @property
+    def reads_plans(self) -> bool:
+        """Whether the function says that it reads query plans."""
+        return self.route.client.ping().serDeVersion >= PLANS_SINCE
 
     @property
     def filled(self) -> tuple[Expected, ...]:
@@ -206,6 +231,11 @@ class Subject:
         if table.name not in self._described:
             self._described[table.name] = self.route.client.describe(table.name)
         return self._described[table.name]
+
+    def forget(self) -> None:
+        """Start with new handlers, as a copy with another sample has to."""
+        self._handlers, self._described = {}, {}
+        self.route = self.open()
 
     def close(self) -> None:
         """Close every handler."""

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from athena_connectors.common.testing.conformance import (
+    access,
     blocks,
+    budgets,
     deadline,
     limits,
     metadata,
@@ -31,11 +33,13 @@ from athena_connectors.common.testing.conformance import (
 )
 from athena_connectors.common.testing.conformance.flags import check_flag
 from athena_connectors.common.testing.conformance.generated import check_generated
+from athena_connectors.common.testing.conformance.plans import check_plans
 from athena_connectors.common.testing.conformance.predicates import PREDICATES
 from athena_connectors.common.testing.conformance.pushdown import observe
+from athena_connectors.common.testing.conformance.recordings import check_recordings
 from athena_connectors.common.testing.conformance.report import Report, make_report
 from athena_connectors.common.testing.conformance.secrets import check_secrets
-from athena_connectors.common.testing.conformance.subject import VERSIONS, Subject
+from athena_connectors.common.testing.conformance.subject import PLANS, VERSIONS, WAYS, Subject
 from athena_connectors.common.testing.conformance.supports import BEHAVIOURS, Supports
 
 if TYPE_CHECKING:
@@ -94,6 +98,14 @@ class ConnectorSuite:
 
     @pytest.fixture(scope="class")
     @classmethod
+    def seen(cls, subject: Subject) -> Iterator[access.Seen]:
+        """The connector as an access policy shows it."""
+        seen = access.Seen(subject)
+        yield seen
+        seen.close()
+
+    @pytest.fixture(scope="class")
+    @classmethod
     def pushdowns(cls, subject: Subject) -> Pushdowns:
         """What the source evaluates of all predicates that are tried."""
         return observe(subject)
@@ -146,8 +158,11 @@ class ConnectorSuite:
     # Predicates
 
     @pytest.mark.parametrize("kind", PREDICATES)
-    def test_predicates_keep_what_satisfies_them(self, subject: Subject, kind: str) -> None:
-        predicates.check_predicates(subject, kind)
+    @pytest.mark.parametrize("way", WAYS)
+    def test_predicates_keep_what_satisfies_them(
+        self, subject: Subject, way: str, kind: str
+    ) -> None:
+        predicates.check_predicates(subject.asked_by(way), kind)
 
     def test_conjunctions_keep_what_satisfies_them(self, subject: Subject) -> None:
         predicates.check_conjunction(subject)
@@ -158,26 +173,37 @@ class ConnectorSuite:
     def test_predicates_of_nothing_and_of_everything(self, subject: Subject) -> None:
         predicates.check_impossible(subject)
 
-    def test_long_lists(self, subject: Subject) -> None:
-        predicates.check_long_lists(subject, length=self.list_length)
+    @pytest.mark.parametrize("way", WAYS)
+    def test_long_lists(self, subject: Subject, way: str) -> None:
+        predicates.check_long_lists(subject.asked_by(way), length=self.list_length)
 
     @pytest.mark.parametrize("version", VERSIONS)
     def test_generated_predicates(self, subject: Subject, version: int) -> None:
         check_generated(subject, version, examples=self.examples)
 
+    def test_generated_predicates_in_plans(self, subject: Subject) -> None:
+        check_generated(subject.asked_by(PLANS), VERSIONS[-1], examples=self.examples)
+
+    def test_plans_are_read_as_is_claimed(self, subject: Subject) -> None:
+        check_plans(subject)
+
     # Limits and columns
 
-    def test_limits(self, subject: Subject) -> None:
-        limits.check_limit(subject)
+    @pytest.mark.parametrize("way", WAYS)
+    def test_limits(self, subject: Subject, way: str) -> None:
+        limits.check_limit(subject.asked_by(way))
 
-    def test_limits_count_what_satisfies_the_predicate(self, subject: Subject) -> None:
-        limits.check_limit_with_predicate(subject)
+    @pytest.mark.parametrize("way", WAYS)
+    def test_limits_count_what_satisfies_the_predicate(self, subject: Subject, way: str) -> None:
+        limits.check_limit_with_predicate(subject.asked_by(way))
 
-    def test_first_rows_of_an_order(self, subject: Subject) -> None:
-        limits.check_top_n(subject)
+    @pytest.mark.parametrize("way", WAYS)
+    def test_first_rows_of_an_order(self, subject: Subject, way: str) -> None:
+        limits.check_top_n(subject.asked_by(way))
 
-    def test_first_rows_of_what_satisfies_the_predicate(self, subject: Subject) -> None:
-        limits.check_top_n_with_predicate(subject)
+    @pytest.mark.parametrize("way", WAYS)
+    def test_first_rows_of_what_satisfies_the_predicate(self, subject: Subject, way: str) -> None:
+        limits.check_top_n_with_predicate(subject.asked_by(way))
 
     def test_each_column_is_read_alone(self, subject: Subject) -> None:
         projection.check_columns(subject)
@@ -210,10 +236,82 @@ class ConnectorSuite:
     def test_reads_end_in_time(self, subject: Subject) -> None:
         deadline.check_deadline(subject)
 
+    def test_budgets_end_reads(self, subject: Subject) -> None:
+        budgets.check_budgets(subject)
+
+    def test_conditions_are_required_of_every_request(self, subject: Subject) -> None:
+        budgets.check_required_filters(subject)
+
     def test_secrets_are_told_by_nothing(
         self, subject: Subject, capfd: pytest.CaptureFixture[str]
     ) -> None:
         check_secrets(subject, lambda: "".join(capfd.readouterr()))
+
+    def test_queries_are_recorded_and_replayed(self, subject: Subject) -> None:
+        check_recordings(subject)
+
+    # Access policies: tables are filtered and masked first, and then the query is run
+
+    def test_policies_show_what_is_seen(self, seen: access.Seen) -> None:
+        subject, version = seen.subject, seen.subject.route.client.version
+        metadata.check_listing(subject, version)
+        metadata.check_pages(subject, version)
+        metadata.check_foreign_token(subject)
+        metadata.check_columns(subject, version)
+
+    def test_policies_tell_unknown_names_like_others(self, seen: access.Seen) -> None:
+        metadata.check_unknown_schema(seen.subject)
+        metadata.check_unknown_table(seen.subject)
+        metadata.check_unknown_column(seen.subject)
+
+    def test_policies_leave_rows_that_are_seen(self, seen: access.Seen) -> None:
+        subject, version = seen.subject, seen.subject.route.client.version
+        splits.check_union(subject, version)
+        splits.check_repetition(subject)
+        splits.check_pages(subject)
+        projection.check_columns(subject)
+        projection.check_order(subject)
+        projection.check_count(subject, version)
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_policies_are_applied_before_predicates(self, seen: access.Seen, way: str) -> None:
+        subject = seen.subject.asked_by(way)
+        check_generated(subject, VERSIONS[-1], examples=self.examples)
+
+    def test_policies_are_applied_before_limits(self, seen: access.Seen) -> None:
+        limits.check_limit(seen.subject)
+        limits.check_limit_with_predicate(seen.subject)
+
+    def test_policies_are_applied_before_orders(self, seen: access.Seen) -> None:
+        limits.check_top_n(seen.subject)
+        limits.check_top_n_with_predicate(seen.subject)
+
+    def test_policies_leave_nothing_to_strangers(self, seen: access.Seen) -> None:
+        access.check_strangers(seen)
+
+    def test_policies_deny_tables_as_if_there_were_none(self, seen: access.Seen) -> None:
+        access.check_denied_tables(seen)
+
+    def test_policies_hide_columns_as_if_there_were_none(self, seen: access.Seen) -> None:
+        access.check_hidden_columns(seen)
+
+    def test_policies_show_nothing_in_layouts_and_splits(self, seen: access.Seen) -> None:
+        access.check_layouts(seen)
+
+    def test_policies_refuse_splits_of_others(self, seen: access.Seen) -> None:
+        access.check_foreign_splits(seen)
+
+    def test_policies_refuse_native_queries(self, seen: access.Seen) -> None:
+        access.check_native_queries(seen)
+
+    def test_policies_keep_callers_of_an_instance_apart(self, seen: access.Seen) -> None:
+        access.check_warm_instance(seen)
+
+    def test_policies_are_explained_to_nobody(self, seen: access.Seen) -> None:
+        access.check_nothing_told(seen)
+
+    def test_malformed_policies_refuse_every_request(self, subject: Subject) -> None:
+        access.check_malformed(subject)
 
     # What is said of the connector
 
