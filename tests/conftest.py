@@ -15,6 +15,7 @@ from athena_connectors.jdbc_postgres.app import handler
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from athena_connectors.common.handler import LambdaHandler
     from athena_connectors.common.testing.postgres import PostgresAddress
 
     OpenEngine = Callable[..., LocalEngine]
@@ -37,16 +38,20 @@ def make_database(postgres: PostgresAddress) -> Iterator[Callable[[], PostgresAd
 
 
 @pytest.fixture(scope="module")
-def open_engine(
-    make_database: Callable[[], PostgresAddress], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OpenEngine]:
-    """Opens an engine over PostgreSQL; it is closed after the tests of the module.
+def open_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenEngine]:
+    """Opens an engine over a connector, which is closed after the tests of the module.
 
-    Takes the settings of each catalog by its name, and options of ``LocalEngine``.
+    Takes the settings of each catalog by its name, the connector's handler, which is that of
+    PostgreSQL if none is given, and options of ``LocalEngine``.
     """
     opened: list[LocalEngine] = []
 
-    def open_(catalogs: Mapping[str, Mapping[str, str]], **options: Any) -> LocalEngine:
+    def open_(
+        catalogs: Mapping[str, Mapping[str, str]],
+        *,
+        handler: LambdaHandler = handler,
+        **options: Any,
+    ) -> LocalEngine:
         store = FolderStore(tmp_path_factory.mktemp("spill"))
         found = {
             name: Catalog(

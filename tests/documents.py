@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from athena_connectors.common.access.gate import AccessSettings
+from athena_connectors.common.budgets import BudgetSettings
 from athena_connectors.common.config import SpillSettings, describe_settings
 from athena_connectors.common.errors import ConnectorError
 from athena_connectors.common.testing.conformance.report import (
@@ -108,7 +110,8 @@ def _parts(connector: str) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _settings(connector: str) -> str:
     own = importlib.import_module(f"{package_of(connector)}.settings").Settings
-    described = [item for each in (own, SpillSettings) for item in describe_settings(each)]
+    shared = (AccessSettings, BudgetSettings, SpillSettings)
+    described = [item for each in (own, *shared) for item in describe_settings(each)]
     return markdown_table(
         ("Setting", "Default", "Meaning"),
         [

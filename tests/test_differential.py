@@ -1,4 +1,6 @@
-"""The server's own answer, the connector's with pushdown and without: all three are equal.
+"""The server's own answer, the connector's with pushdown, with query plans, and without either.
+
+All are equal.
 
 Predicates are generated in Athena's SQL. The server answers them over views that show each
 column as Athena sees it. DuckDB plays Athena's part; in it NaN is equal to itself and above
@@ -8,118 +10,42 @@ value set or a function is tested below the SQL, in ``test_differential_protocol
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import product
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-from athena_connectors.common.testing.predicates import (
-    Chunk,
-    Probe,
-    chunks,
-    in_dialect,
-    text_constants,
+from athena_connectors.common.testing.predicates import Chunk, Probe, chunks, text_constants
+
+from tests.differential import (
+    ODD_WORDS,
+    ORDERS,
+    PATTERNS,
+    ROWS,
+    SHORT_WORDS,
+    WORDS,
+    Column,
+    Server,
+    Table,
+    check,
+    check_filtering,
+    check_first_rows,
+    check_limits,
+    check_splits,
+    check_variety,
+    number,
+    probe_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from athena_connectors.common.testing.engine import LocalEngine
     from athena_connectors.common.testing.postgres import PostgresAddress
-    from athena_connectors.common.testing.scans import ScanReport
 
     Settings = dict[str, dict[str, str]]
 
-ROWS = 300
-WANTED = 2000
-
 # Columns: what the server has, what Athena sees of it, and what it is compared with
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column.
-
-    Attributes:
-        declared: Its type.
-        values: What it holds, in the server's SQL.
-        seen: SQL of the value that Athena sees; ``{c}`` stands for the column.
-        probe: Makes predicates about it.
-    """
-
-    declared: str
-    values: tuple[str, ...]
-    seen: str
-    probe: Probe
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with a number for each row, ``id``.
-
-    Attributes:
-        columns: Its other columns.
-        catalog: Name of the catalog in which it is looked at.
-        options: What follows the list of columns.
-        parts: Statements that make its partitions or indexes.
-        extra: Columns that only Athena sees, and SQL of their values.
-        probes: What makes predicates about ``id`` and such columns.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    catalog: str = "plain"
-    options: str = ""
-    parts: tuple[str, ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
-    probes: tuple[Probe, ...] = ()
-
-    def __str__(self) -> str:
-        return self.name
-
-    def all_probes(self) -> tuple[Probe, ...]:
-        return (*self.probes, *(column.probe for column in self.columns))
-
-    def statements(self) -> Iterator[str]:
-        """SQL that makes the table and the view on it; the same at every call."""
-        declared = ", ".join(f"{each.probe.column} {each.declared}" for each in self.columns)
-        yield f"CREATE TABLE {self.name} (id int8 NOT NULL, {declared}) {self.options}"
-        yield from self.parts
-        rows = zip(map(str, range(ROWS)), *map(_spread, self.columns), strict=True)
-        values = ", ".join(f"({', '.join(row)})" for row in rows)
-        yield f"INSERT INTO {self.name} VALUES {values}"
-        yield f"ANALYZE {self.name}"
-        seen = {each.probe.column: each.seen for each in self.columns}
-        shown = ", ".join(
-            f"{sql.replace('{c}', name)} AS {name}" for name, sql in {**seen, **self.extra}.items()
-        )
-        yield f"CREATE VIEW seen.{self.name} AS SELECT id, {shown} FROM {self.name}"
-
-
-def _spread(column: Column) -> list[str]:
-    """Return a value for each row: each as often as the others, in no order."""
-    pool = [*column.values, "NULL"]
-    literals = (pool * (ROWS // len(pool) + 1))[:ROWS]
-    Random(column.probe.column).shuffle(literals)
-    return literals
-
-
-def number(name: str, declared: str, values: str, near: str = "", **options: Any) -> Column:
-    """A column of numbers; ``near`` are constants beside those that it holds.
-
-    A constant ends with a digit and has no more places than the column shows: DuckDB would
-    round it where it has to make one type of both.
-    """
-    held, places = values.split(), options.pop("places", 99)
-    fitting = (value for value in held if len(value.partition(".")[2]) <= places)
-    constants = (*(value for value in fitting if value[-1].isdigit()), *near.split())
-    return Column(
-        declared, text_constants(held), options.pop("seen", "{c}"), _probe(name, constants, options)
-    )
 
 
 def text(
@@ -127,7 +53,7 @@ def text(
 ) -> Column:
     """A column that is text to Athena; values are in the form that Athena sees."""
     seen = options.pop("seen", "{c}::text") + ' COLLATE "C"'
-    probe = _probe(
+    probe = probe_of(
         name, text_constants((*values, *near)), {"patterns": text_constants(PATTERNS), **options}
     )
     return Column(declared, text_constants(values), seen, probe)
@@ -135,14 +61,7 @@ def text(
 
 def time(name: str, declared: str, seen: str, constants: Sequence[str], **options: Any) -> Column:
     values = DAYS if declared == "date" else (*MOMENTS, *DAYS)
-    return Column(declared, text_constants(values), seen, _probe(name, constants, options))
-
-
-def _probe(name: str, constants: Sequence[str], options: dict[str, Any]) -> Probe:
-    for key in ("peers", "terms"):
-        options[key] = tuple(options.get(key, "").split())
-    tests = tuple(test.replace("{c}", name) for test in options.pop("tests", ()))
-    return Probe(name, tuple(constants), tests=tests, **options)
+    return Column(declared, text_constants(values), seen, probe_of(name, constants, options))
 
 
 FLOATS = "0 -0 0.5 -0.5 1 2 -2 1.5 16777216 NaN Infinity -Infinity"
@@ -248,18 +167,6 @@ NUMBERS = (
     ),
 )
 
-PATTERNS = (
-    "", "%", "_", "__", "a", "a%", "%a", "%b%", "a_", "a_%", "_b", "A%", "%\\%", "a\\_b", "\\",
-    "a\\%", "%%", "_%_", "é%", "%\U0001f600", "%'%", "1%", "%\n%", "{%", "%:%", " %", "% ", "%-%",
-)  # fmt: skip
-WORDS = (
-    "", " ", "a", "a ", " a", "A", "b", "B", "ab", "aB", "Ab", "AB", "abc", "a%b", "a_b", "a\\b",
-    "a\\_b", "%", "_", "\\", "é", "É", "e\u0301", "ß", "ss", "z", "Z", "ä", "5-LOW", "_x", "'",
-    '"', "\n", "\t", "\x01", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0001f600",
-    "a\U0001f600", "NULL", "null", "1", "10", "9", "-", "{}",
-)  # fmt: skip
-SHORT_WORDS = tuple(word for word in WORDS if word == word.rstrip(" ") and len(word) <= 5)
-ODD_WORDS = ("aa", "\U0010ffff", "zz", "a\ue000", "A ", "B'")
 UUIDS = (
     "00000000-0000-0000-0000-000000000000",
     "0f000000-0000-0000-0000-000000000000",
@@ -479,58 +386,6 @@ def prepare(database: PostgresAddress) -> None:
     database.execute(*PREPARATION, *(sql for table in TABLES for sql in table.statements()))
 
 
-# Asking
-
-
-def in_clause(clause: str) -> str:
-    """Say a condition with an order in the server's SQL; only the condition differs."""
-    condition, order, keys = clause.partition(" ORDER BY ")
-    return in_dialect(condition, "postgres") + order + keys
-
-
-class Server:
-    """Answers over the views."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def ask(self, table: Table, clauses: Sequence[str]) -> list[list[int]]:
-        """Return, for each clause after WHERE in the server's SQL, the rows."""
-        queries = (f"(SELECT {n}, id FROM seen.{table} WHERE {c})" for n, c in enumerate(clauses))
-        with self._connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(queries))
-            return _grouped(cursor.fetchall(), len(clauses))
-
-
-def ask(
-    engine: LocalEngine, table: Table, clauses: Sequence[str]
-) -> tuple[list[list[int]], list[ScanReport]]:
-    """Return, for each clause after WHERE in Athena's SQL, the rows; and all scans."""
-    name = f"{table.catalog}.public.{table}"
-    queries = (f"(SELECT {n} AS q, id FROM {name} WHERE {c})" for n, c in enumerate(clauses))
-    result = engine.query(" UNION ALL ".join(queries))
-    rows = zip(*(column.to_pylist() for column in result.table.columns), strict=True)
-    return _grouped(rows, len(clauses)), result.scans
-
-
-def _grouped(rows: Iterable[Sequence[int]], count: int) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in range(count)]
-    for query, row in rows:
-        found[query].append(row)
-    return [sorted(each) for each in found]
-
-
-def differences(
-    clauses: Sequence[str], expected: list[list[int]], found: list[list[int]]
-) -> list[str]:
-    return [
-        f"{clause}: missing {Counter(wanted) - Counter(got)}, too many"
-        f" {Counter(got) - Counter(wanted)}"
-        for clause, wanted, got in zip(clauses, expected, found, strict=True)
-        if wanted != got
-    ]
-
-
 @pytest.fixture(scope="module")
 def database(make_database: Callable[[], PostgresAddress]) -> PostgresAddress:
     made = make_database()
@@ -541,7 +396,7 @@ def database(make_database: Callable[[], PostgresAddress]) -> PostgresAddress:
 @pytest.fixture(scope="module")
 def server(database: PostgresAddress) -> Iterator[Server]:
     with closing(database.connect(options="-c TimeZone=UTC")) as connection:
-        yield Server(connection)
+        yield Server(connection, "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -564,6 +419,12 @@ def pushing(open_engine: Callable[..., LocalEngine], catalogs: Settings) -> Loca
 
 
 @pytest.fixture(scope="module")
+def planning(open_engine: Callable[..., LocalEngine], catalogs: Settings) -> LocalEngine:
+    """Sends query plans in place of value sets, expressions, orders and limits."""
+    return open_engine(catalogs, serde=6, plans=True)
+
+
+@pytest.fixture(scope="module")
 def plain(open_engine: Callable[..., LocalEngine], catalogs: Settings) -> LocalEngine:
     return open_engine(catalogs, pushdown=False)
 
@@ -574,55 +435,35 @@ CASES = [
 COMPARABLE = [(table, probe) for table in TABLES for probe in table.all_probes() if probe.constants]
 
 
-def check(server: Server, engine: LocalEngine, table: Table, chunk: Chunk) -> None:
-    expected = server.ask(table, [in_dialect(text, "postgres") for text in chunk.predicates])
-    found, scans = ask(engine, table, chunk.predicates)
-    assert differences(chunk.predicates, expected, found) == []
-    counts = set(map(len, expected))
-    for scan in scans:  # what is sent whole comes back exact: DuckDB has nothing to drop
-        assert scan.planned.held or scan.rows in counts
-
-
 # Predicates
 
 
+@pytest.fixture(scope="module")
+def ways(pushing: LocalEngine, planning: LocalEngine, plain: LocalEngine) -> list[LocalEngine]:
+    return [pushing, planning, plain]
+
+
 @pytest.mark.parametrize(("table", "chunk"), CASES, ids=str)
-def test_three_answers_are_one(
-    server: Server, pushing: LocalEngine, plain: LocalEngine, table: Table, chunk: Chunk
+def test_all_answers_are_one(
+    server: Server, ways: list[LocalEngine], table: Table, chunk: Chunk
 ) -> None:
-    check(server, pushing, table, chunk)
-    check(server, plain, table, chunk)
+    for engine in ways:
+        check(server, engine, table, chunk)
 
 
 def test_predicates_are_many_and_select_some_of_the_rows(server: Server) -> None:
-    counts: dict[tuple[str, str], int] = {}
-    for table, chunk in CASES:
-        answers = server.ask(table, [in_dialect(text, "postgres") for text in chunk.predicates])
-        keys = product([table.name], chunk.predicates)
-        counts.update(zip(keys, map(len, answers), strict=True))
-    selective = [rows for rows in counts.values() if 0 < rows < ROWS]
-    assert len(counts) >= WANTED
-    assert len(selective) > 0.7 * len(counts)
+    check_variety(server, CASES)
 
 
 @pytest.mark.parametrize(("table", "probe"), COMPARABLE, ids=str)
 def test_the_server_filters(pushing: LocalEngine, table: Table, probe: Probe) -> None:
     """Nothing would be proved if predicates never left the engine."""
-    clauses = [f"{probe.column} = {constant}" for constant in probe.constants[:3]]
-    found, scans = ask(pushing, table, clauses)
-    assert 0 < sum(map(len, found)) < ROWS * len(clauses) or probe.column.startswith("partition")
-    for scan in scans:
-        assert scan.planned.scan.constraints.conjuncts()
-        assert scan.planned.held == ()
-        assert sum(split.stats.rows_read for split in scan.splits if split.stats) == scan.rows
+    check_filtering(pushing, table, probe)
 
 
 @pytest.mark.parametrize("table", TABLES[-2:], ids=str)
 def test_splits_hold_each_row_once(pushing: LocalEngine, table: Table) -> None:
-    (rows,), (scan,) = ask(pushing, table, ["true"])
-    assert rows == list(range(ROWS))
-    assert len(scan.splits) > 2
-    assert all(0 < split.rows < ROWS for split in scan.splits)
+    check_splits(pushing, table)
 
 
 VERSIONS = (2, 3, 4, 5)
@@ -689,16 +530,13 @@ def test_settings_that_keep_texts_here(
 
 # Order and limit
 
-ORDERS = [
-    f"{direction} NULLS {nulls}" for direction, nulls in product(("ASC", "DESC"), ("FIRST", "LAST"))
-]
-LIMITS = (0, 1, 7, 2 * ROWS)
 SORTABLE = [(table, probe) for table, probe in COMPARABLE if probe.column != "id"]
 
 
 @pytest.fixture(scope="module")
 def sorting(open_engine: Callable[..., LocalEngine], catalogs: Settings) -> list[LocalEngine]:
-    return [open_engine(catalogs, serde=version) for version in (4, 5, 6)]
+    versions = [open_engine(catalogs, serde=version) for version in (4, 5, 6)]
+    return [*versions, open_engine(catalogs, serde=6, plans=True)]
 
 
 @pytest.mark.parametrize(
@@ -709,23 +547,7 @@ def sorting(open_engine: Callable[..., LocalEngine], catalogs: Settings) -> list
 def test_the_first_rows_are_the_servers(
     server: Server, sorting: list[LocalEngine], number: int, table: Table, probe: Probe
 ) -> None:
-    filters = ("true", f"{probe.column} <> {probe.constants[0]}", "id % 3 = 1")
-    clauses = [
-        f"{filters[(number + place) % 3]} ORDER BY {probe.column} {order}, id"
-        f" LIMIT {LIMITS[(number + place // 2) % len(LIMITS)]}"
-        for place, order in enumerate(ORDERS * 2)
-    ]
-    expected = server.ask(table, [in_clause(clause) for clause in clauses])
-    found, scans = ask(sorting[number % len(sorting)], table, clauses)
-    assert differences(clauses, expected, found) == []
-    check_limits(scans)
-
-
-def check_limits(scans: list[ScanReport]) -> None:
-    for scan in scans:
-        limit, reason = scan.planned.scan.constraints.limit, scan.planned.limit_reason
-        assert limit is not None or "0.0 tie here" in reason, reason
-        assert limit is None or all(split.rows <= limit for split in scan.splits)
+    check_first_rows(server, sorting[number % len(sorting)], number, table, probe)
 
 
 @pytest.mark.parametrize("column", ["single", "double"])

@@ -7,7 +7,6 @@ and the same instance of the function then has to work.
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,17 +30,17 @@ from athena_connectors.common.errors import (
 )
 from athena_connectors.common.testing.client import S3Reader
 from athena_connectors.common.testing.faults import FaultCheck, OneInstance, RemainingTime
-from athena_connectors.common.testing.folder_store import FolderStore
 from athena_connectors.common.testing.postgres import postgres_server
 from athena_connectors.common.testing.postgres_sessions import require_rest, sessions_of
 from athena_connectors.common.testing.tcp_proxy import tcp_proxy
 from athena_connectors.jdbc_postgres.app import handler
 
+from tests.faulty import HookedStore, require_no_cancelling, require_no_half_result
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from athena_connectors.common.protocol.messages import S3SpillLocation
     from athena_connectors.common.testing.postgres import PostgresAddress
     from athena_connectors.common.testing.tcp_proxy import TcpProxy
 
@@ -94,22 +93,6 @@ def shop(postgres: PostgresAddress, role: str) -> Iterator[PostgresAddress]:
 def network(shop: PostgresAddress) -> Iterator[TcpProxy]:
     with tcp_proxy(shop.host, shop.port) as proxy:
         yield proxy
-
-
-class HookedStore(FolderStore):
-    """Calls ``hook`` once, at its third put."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.folder = folder
-        self.puts = 0
-        self.hook: Callable[[], object] = lambda: None
-
-    def put(self, location: S3SpillLocation, data: Any, *, headers: Any) -> None:
-        super().put(location, data, headers=headers)
-        self.puts += 1
-        if self.puts == 3:
-            self.hook()
 
 
 @pytest.fixture
@@ -358,26 +341,7 @@ def test_wherever_a_connection_is_cut_there_is_no_half_result(
     check: FaultCheck, make: Callable[..., OneInstance], network: TcpProxy
 ) -> None:
     instance = make(max_connection_age_s="0", MAX_BLOCK_SIZE_BYTES="2000000")
-    scan = instance.scan("shop.big", "id")
-    (split,) = instance.client.splits(scan)
-    instance.client.read(scan, split)
-    before = network.bytes_passed
-    assert instance.client.read(scan, split).rows == BIG_ROWS
-    needed = network.bytes_passed - before
-    last_row = needed - END_BYTES
-    cuts = [*range(0, needed, needed // 40), *range(1, 30, 4), *range(last_row - 40, needed, 7)]
-    with check.watched() as told:
-        for cut in cuts:
-            network.cut_after(cut)
-            try:
-                assert instance.client.read(scan, split).rows == BIG_ROWS
-            except SourceError as error:
-                told.append(str(error))
-            else:
-                assert cut > last_row, "it was not read to its end"
-            network.heal()
-    assert len(told) > 40
-    assert instance.client.read(scan, split).rows == BIG_ROWS
+    require_no_half_result(check, instance, network, "shop.big", rows=BIG_ROWS, end_bytes=END_BYTES)
 
 
 ENDS: dict[str, tuple[type[ConnectorError], tuple[str, ...]]] = {
@@ -460,15 +424,7 @@ def test_a_network_that_falls_silent_is_given_up_before_the_deadline(
     with check.expect(DeadlineExceededError, "shop.big", heal=network.heal) as it:
         instance.client.read(scan, split)
     assert 1.9 < it.seconds < 3.9
-    _require_no_cancelling()
-
-
-def _require_no_cancelling() -> None:
-    """What waited for a silent network's answer to a cancellation has ended since."""
-    for thread in threading.enumerate():
-        if thread.name == "postgres-cancel":
-            thread.join(5)
-            assert not thread.is_alive()
+    require_no_cancelling()
 
 
 def test_a_network_that_is_silent_does_not_hold_up_another_error(
@@ -487,7 +443,7 @@ def test_a_network_that_is_silent_does_not_hold_up_another_error(
     with hold(instance).expect(SpillError, "OSError", "s3://bucket/", heal=network.heal) as it:
         instance.client.read(scan, split)
     assert it.seconds < 5
-    _require_no_cancelling()
+    require_no_cancelling()
 
 
 # Between two invocations

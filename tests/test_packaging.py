@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def test_size_is_as_recorded(deployed: tuple[str, Path], measured: Sizes) -> Non
 def test_holds_what_the_connector_requires_and_no_more(deployed: tuple[str, Path]) -> None:
     connector, folder = deployed
     own = f"athena-connectors-{connector}"
-    required = required_distributions(own, without={"boto3"})
+    required = required_distributions(own, without={"boto3", "botocore"})
     assert set(distributions(folder)) == required - {own, "athena-connectors-common"}
     assert not [name for name in NEVER_SHIPPED if (folder / name).exists()]
 
@@ -133,6 +134,24 @@ def test_same_input_gives_the_same_bytes(deployed: tuple[str, Path], tmp_path: P
     built = digests(tmp_path / "out")
     assert built == digests(folder)
     assert {mode for mode, _ in built.values()} == {0o755, 0o644}
+
+
+def test_certificates_beside_the_template_are_shipped(tmp_path: Path) -> None:
+    copy = tmp_path / "repository"
+    for name in ("common", "connectors/documentdb"):
+        shutil.copytree(ROOT / name, copy / name)
+    shutil.copyfile(ROOT / "constraints.txt", copy / "constraints.txt")
+    content = b"of Amazon"
+    (copy / "connectors/documentdb/global-bundle.pem").write_bytes(content)
+    build("documentdb", tmp_path / "out", root=copy)
+    shipped = tmp_path / "out/global-bundle.pem"
+    assert shipped.read_bytes() == content
+    assert shipped.stat().st_mode & 0o777 == 0o644
+    measured = measure(tmp_path / "out")
+    others = dict(measured.parts)
+    assert others.pop("certificates") == len(content)
+    # Who has them beside the template has no other package for our tests.
+    assert differences(replace(measured, parts=others), measured) == []
 
 
 def test_builds_for_another_machine_and_python(tmp_path: Path) -> None:
@@ -296,6 +315,16 @@ def test_kept_libraries_are_whole(packager: ModuleType, tmp_path: Path) -> None:
     assert all((tmp_path / name).exists() for name in kept)
     packager.trim_libraries(tmp_path, keep=[])
     assert [path.name for path in _files(tmp_path)] == ["lib.so"]
+
+
+def test_modules_for_other_pythons_are_removed(packager: ModuleType, tmp_path: Path) -> None:
+    names = [f"{module}.cpython-{tag}-x86_64-linux-gnu.so" for module in "ab" for tag in (39, 312)]
+    for name in (*names, "a.cpython-313-x86_64-linux-gnu.so", "c.abi3.so"):
+        (tmp_path / name).touch()
+    packager.trim_versions(tmp_path, packager.Target("3.13", "x86_64", "own.app.handler"))
+    left = [path.name for path in _files(tmp_path)]
+    # What has no twin is left, for the check of the package to complain of.
+    assert left == ["a.cpython-313-x86_64-linux-gnu.so", *sorted(names[2:]), "c.abi3.so"]
 
 
 def test_python_that_starts_makes_the_bytecode(

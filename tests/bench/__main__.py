@@ -14,13 +14,17 @@ from typing import Any, NamedTuple
 
 from tests.bench import (
     cold_start,
+    documentdb_read,
     dynamodb_read,
     logs_read,
     memory,
+    mysql_read,
     postgres_read,
+    query_plans,
     residual,
     spill,
 )
+from tests.bench.comparison import table_of
 
 
 class Mark(NamedTuple):
@@ -50,19 +54,27 @@ def main(argv: list[str] | None = None) -> int:
     for name, measure in (
         ("cold start", lambda: cold_start.run(3) if quick else cold_start.run()),
         ("residual", residual.run),
+        ("query plans", query_plans.run),
         ("spill", spill.run),
         ("read", lambda: postgres_read.run(200_000, rounds=1) if quick else postgres_read.run()),
+        ("mysql", lambda: mysql_read.run(200_000, rounds=1) if quick else mysql_read.run()),
         ("dynamodb", lambda: dynamodb_read.run(rounds=1) if quick else dynamodb_read.run()),
         ("logs", lambda: logs_read.run(rounds=1) if quick else logs_read.run()),
+        (
+            "documentdb",
+            lambda: documentdb_read.run(100_000, rounds=1) if quick else documentdb_read.run(),
+        ),
         ("memory", lambda: memory.run(400) if quick else memory.run()),
     ):
         _say(f"{name} ...")
         results[name] = measure()
     marks = _marks(results)
     print(json.dumps(results, indent=2))  # noqa: T201
-    _say(postgres_read.table_of(results["read"]))
+    _say(table_of(results["read"]))
+    _say(table_of(results["mysql"]))
     _say(dynamodb_read.table_of(results["dynamodb"]))
     _say(logs_read.table_of(results["logs"]))
+    _say(documentdb_read.table_of(results["documentdb"]))
     for mark in marks:
         _say(str(mark))
     return 0 if all(mark.met for mark in marks) else 1
@@ -78,7 +90,24 @@ def _marks(results: dict[str, Any]) -> list[Mark]:
             Mark(f"{select}: CPU of a psycopg2 cursor to ours", connector["x_cpu"], least),
             Mark(f"{select}: rows/s to adbc-driver-postgresql", faster, 1.5),
         ]
+    by_method = results["mysql"]["core10"]
+    ours, fallback = by_method["reader"], by_method["fallback"]
+    faster = ours["rows_per_second"] / by_method["connectorx"]["rows_per_second"]
+    marks += [
+        Mark("mysql: rows/s to a PyMySQL cursor", ours["x_rows_per_second"], 12),
+        Mark("mysql: CPU of a PyMySQL cursor to ours", ours["x_cpu"], 16),
+        Mark("mysql: rows/s of the fallback to the cursor", fallback["x_rows_per_second"], 7),
+        Mark("mysql: rows/s to connectorx", faster, 1),
+    ]
+    for shape, fast in (("flat", 2.5), ("nested", 3.2)):
+        taken, whole = (results["documentdb"][shape][name] for name in ("reader", "connector"))
+        marks += [
+            Mark(f"documentdb {shape}: rows/s to a cursor", taken["x_rows_per_second"], fast),
+            Mark(f"documentdb {shape}: peak, MB", whole["peak_mb"], 400, at_most=True),
+            Mark(f"documentdb {shape}: growth to a quarter", taken["growth"], 1.1, at_most=True),
+        ]
     uploads, peak = results["spill"], results["memory"]
+    seconds = results["query plans"]["plan_seconds"]
     scan, by_items = results["dynamodb"]["connector"], results["dynamodb"]["items"]
     return [
         *marks,
@@ -91,6 +120,7 @@ def _marks(results: dict[str, Any]) -> list[Mark]:
             "logs: CPU of boto3 to ours, blocks uploaded", results["logs"]["connector"]["x_cpu"], 3
         ),
         Mark("residual: speed to a Python loop", results["residual"]["ratio"], 25),
+        Mark("query plan of 10,000 values, seconds", seconds, 1, at_most=True),
         Mark("spill: time to its three steps", uploads["overhead"], 2, at_most=True),
         Mark("spill: uploads beside reading", uploads["overlap"], 1.5),
         Mark("spill: growth for four times the rows", uploads["memory_growth"], 1.5, at_most=True),

@@ -25,6 +25,8 @@ from athena_connectors.common.testing.client import ProtocolClient
 from athena_connectors.common.testing.dynamodb import dynamodb_server
 from athena_connectors.common.testing.folder_store import FolderStore
 from athena_connectors.common.testing.logs_server import logs_server
+from athena_connectors.common.testing.mariadb import mariadb_server
+from athena_connectors.common.testing.mongodb import mongodb_server
 from athena_connectors.common.testing.postgres import postgres_server
 
 from tests.packaging.builds import build_for_host, handler_of
@@ -102,6 +104,24 @@ def _dynamodb() -> Iterator[Source]:
 
 
 @contextmanager
+def _mongodb() -> Iterator[Source]:
+    with mongodb_server() as server:
+        database = server.create_database()
+        server.client()[database]["t"].insert_one({"_id": 1, "word": "one"})
+        yield dict(server.settings), TableName(database, "t")
+        server.client().drop_database(database)
+
+
+@contextmanager
+def _mysql() -> Iterator[Source]:
+    with mariadb_server() as server:
+        database = server.create_database()
+        database.execute("CREATE TABLE t (i int PRIMARY KEY, v text)")
+        yield database.settings, TableName(database.database, "t")
+        server.drop_database(database.database)
+
+
+@contextmanager
 def _logs() -> Iterator[Source]:
     with logs_server() as fake:
         fake.create_group("cold")
@@ -112,7 +132,9 @@ def _logs() -> Iterator[Source]:
 _SOURCES: dict[str, Callable[[], AbstractContextManager[Source]]] = {
     "template": _folder,
     "cloudwatch-logs": _logs,
+    "documentdb": _mongodb,
     "dynamodb": _dynamodb,
+    "jdbc-mysql": _mysql,
     "jdbc-postgres": _postgres,
 }
 

@@ -23,9 +23,10 @@ import pyarrow as pa
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.protocol.messages import TableName
 
-from tests.bench.aws_reading import KEYS, Cost, Method, Place, batches_of, boto3_client, read_cost
+from tests.bench.aws_reading import KEYS, Method, Place, boto3_client
 from tests.bench.handler_reading import TableReading
 from tests.bench.object_sink import object_sink
+from tests.bench.readings import Cost, batches_of, read_cost
 from tests.bench.recorded_pages import PAGE_ITEMS, TABLE, recorded_pages
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def connector(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
     settings = {**KEYS, **(place.spill or {})}
     settings |= {"dynamodb_endpoint": place.url, "disable_glue": "true"}
     reading = TableReading(handler, settings, TableName("default", TABLE))
-    return lambda: batches_of(reading, place)
+    return lambda: batches_of(reading, is_uploaded=bool(place.spill))
 
 
 METHODS: dict[str, Method] = {

@@ -21,11 +21,12 @@ import pyarrow as pa
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.protocol.messages import TableName
 
-from tests.bench.aws_reading import KEYS, Method, Place, batches_of, boto3_client, read_cost
+from tests.bench.aws_reading import KEYS, Method, Place, boto3_client
 from tests.bench.children import in_new_process
 from tests.bench.handler_reading import TableReading
 from tests.bench.large_group import GROUP, PAGE_EVENTS, STREAM, large_group
 from tests.bench.object_sink import object_sink
+from tests.bench.readings import batches_of, read_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,7 +119,7 @@ def connector(place: Place) -> Callable[[], Iterator[pa.RecordBatch]]:
 
     settings = {**KEYS, **(place.spill or {}), "logs_endpoint": place.url}
     reading = TableReading(handler, settings, TableName(GROUP, STREAM), SCHEMA.names)
-    return lambda: batches_of(reading, place)
+    return lambda: batches_of(reading, is_uploaded=bool(place.spill))
 
 
 METHODS: dict[str, Method] = {

@@ -1,10 +1,7 @@
 """How much faster rows come out of PostgreSQL than with a loop over a driver's cursor.
 
 Two selects of one table, about 5 % NULL per column: ``core10`` (integers, double, numeric,
-text, times, date, bool) and ``all13``, which adds bytea, uuid and int[]. Every reading is
-a fresh process, the methods take turns, ratios are taken within a round, and the medians
-of the rounds are told. Before the clock counts, all methods have to return equal values.
-The processor's time is the client's alone, all threads of it.
+text, times, date, bool) and ``all13``, which adds bytea, uuid and int[].
 
 ``connector`` is the whole Lambda handler: requests decoded, rows read in one split,
 filtered, put into blocks, encrypted and uploaded to a local S3. The others only make
@@ -14,33 +11,29 @@ record batches.
 from __future__ import annotations
 
 import json
-import resource
-import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from athena_connectors.common.observability import SplitStats
 from athena_connectors.common.protocol.messages import TableName
+from athena_connectors.common.sql.relation import Column, Comparison
 from athena_connectors.common.testing.postgres import PostgresAddress, postgres_server
 from athena_connectors.common.types import rows_without_columns
-from athena_connectors.jdbc_postgres.types import Column, Comparison
 
-from tests.bench.children import in_new_process
+from tests.bench.comparison import Method, as_date64, batches_of_rows, compare, table_of
 from tests.bench.handler_reading import TableReading, first_rows
 from tests.bench.object_sink import object_sink
 
-__all__ = ["METHODS", "SCHEMA", "SELECTS", "Method", "Select", "run", "table_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["METHODS", "SCHEMA", "SELECTS", "Select", "run"]
 
 _TABLE = "public.bench_read"
 _COMPARED_ROWS = 20_000
 _ROUNDS = 3
-_BATCH_ROWS = 16_384
 
 _CORE = ["id", "i", "d", "n", "t", "v", "ts", "tz", "dt", "b"]
 SELECTS = {"core10": _CORE, "all13": [*_CORE, "bytes", "u", "ints"]}
@@ -111,10 +104,6 @@ class Select:
         return f"SELECT {', '.join(self.columns)} FROM {_TABLE}{where}"
 
 
-Method = Callable[[Select], Callable[[], Iterator[pa.RecordBatch]]]
-"""Imports and connects; the returned function reads."""
-
-
 def cursor_loop(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
     """Every value of a named cursor into its column's list: the plain way."""
     schema = select.schema
@@ -125,28 +114,9 @@ def cursor_loop(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
         with connection.cursor("bench") as cursor:
             cursor.itersize = 2000
             cursor.execute(select.sql)
-            rows = iter(cursor)
-            while True:
-                lists: list[list[Any]] = [[] for _ in schema]
-                for row in islice(rows, _BATCH_ROWS):
-                    for values, value in zip(lists, row, strict=True):
-                        values.append(value)
-                if not lists[0]:
-                    return
-                arrays = map(_array_of, lists, schema.types)
-                yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
+            yield from batches_of_rows(iter(cursor), schema)
 
     return batches
-
-
-def _array_of(values: list[Any], type_: pa.DataType) -> pa.Array[Any]:
-    if pa.types.is_date64(type_):
-        return _as_date64(pa.array(values, pa.timestamp("us")))
-    return pa.array(values, type_)
-
-
-def _as_date64(array: pa.Array[Any]) -> pa.Array[Any]:
-    return array.cast(pa.timestamp("ms"), safe=False).view(pa.int64()).view(pa.date64())
 
 
 def adbc(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
@@ -174,7 +144,7 @@ def adbc(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
 def _cast(array: pa.Array[Any], type_: pa.DataType) -> pa.Array[Any]:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
-    return _as_date64(array) if pa.types.is_date64(type_) else array.cast(type_)
+    return as_date64(array) if pa.types.is_date64(type_) else array.cast(type_)
 
 
 def reader(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
@@ -223,23 +193,13 @@ def connector(select: Select) -> Callable[[], Iterator[pa.RecordBatch]]:
     return batches
 
 
-METHODS: dict[str, Method] = {
+METHODS: dict[str, Method[Select]] = {
     "cursor loop": cursor_loop,
     "adbc": adbc,
     "reader": reader,
     "connector": connector,
 }
-"""What is compared, by name; the first is the baseline. All are functions of a module."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one reading cost; memory is the peak above what imports and connection took."""
-
-    rows: int
-    wall_s: float
-    cpu_s: float
-    memory_mb: float
+"""What is compared, by name; the first is the baseline."""
 
 
 def run(rows: int = 2_000_000, *, rounds: int = _ROUNDS) -> dict[str, Any]:
@@ -260,86 +220,17 @@ def run(rows: int = 2_000_000, *, rounds: int = _ROUNDS) -> dict[str, Any]:
         )
         try:
             return {
-                name: _compare(Select(address, columns, spill=spill), rows, rounds)
+                name: compare(
+                    METHODS,
+                    Select(address, columns, spill=spill),
+                    sample=Select(address, columns, _COMPARED_ROWS),
+                    rows=rows,
+                    rounds=rounds,
+                )
                 for name, columns in SELECTS.items()
             }
         finally:
             address.execute(f"DROP TABLE {_TABLE}")
-
-
-def _compare(select: Select, rows: int, rounds: int) -> dict[str, Any]:
-    _require_equal_values(replace(select, rows=_COMPARED_ROWS, spill=None))
-    costs: dict[str, list[Cost]] = {method: [] for method in METHODS}
-    for _ in range(rounds):
-        for method, taken in costs.items():
-            taken.append(_measure(select, METHODS[method]))
-            if taken[-1].rows != rows:
-                raise AssertionError(f"{method} returned {taken[-1].rows} of {rows} rows.")
-    baseline = next(iter(costs.values()))
-    return {method: _summary(taken, baseline) for method, taken in costs.items()}
-
-
-def _summary(taken: list[Cost], baseline: list[Cost]) -> dict[str, float]:
-    pairs = list(zip(taken, baseline, strict=True))
-    return {
-        "rows_per_second": round(statistics.median(cost.rows / cost.wall_s for cost in taken)),
-        "cpu_us_per_row": _median(cost.cpu_s / cost.rows * 1e6 for cost in taken),
-        "memory_mb": _median(cost.memory_mb for cost in taken),
-        "x_rows_per_second": _median(base.wall_s / cost.wall_s for cost, base in pairs),
-        "x_cpu": _median(base.cpu_s / cost.cpu_s for cost, base in pairs),
-    }
-
-
-def _median(values: Iterator[float]) -> float:
-    return round(statistics.median(values), 3)
-
-
-def _require_equal_values(select: Select) -> None:
-    tables = {
-        name: pa.Table.from_batches(method(select)()).combine_chunks()
-        for name, method in METHODS.items()
-    }
-    expected = next(iter(tables.values()))
-    for name, table in tables.items():
-        if not table.equals(expected):
-            raise AssertionError(f"{name} returns other values than the baseline.")
-
-
-def _measure(select: Select, method: Method) -> Cost:
-    """Return what a reading costs in a process of its own."""
-    cost: Cost = in_new_process(_read, select, method)
-    return cost
-
-
-def _read(select: Select, method: Method) -> Cost:
-    import pyarrow.compute  # noqa: F401, PLC0415 - all methods need it
-
-    batches = method(select)
-    before, memory = resource.getrusage(resource.RUSAGE_SELF), _resident_mb()
-    started = time.perf_counter()
-    rows = sum(batch.num_rows for batch in batches())
-    wall_s = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(rows, wall_s, cpu_s, after.ru_maxrss / 1024 - memory)
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
-
-def table_of(results: dict[str, Any]) -> str:
-    """Return the results as a table for people."""
-    lines = [f"{'':20}{'rows/s':>12}{'x':>8}{'cpu x':>8}{'us/row':>8}{'MB':>8}"]
-    for select, methods in results.items():
-        for method, numbers in methods.items():
-            lines.append(
-                f"{select + ' ' + method:20}{numbers['rows_per_second']:12,.0f}"
-                f"{numbers['x_rows_per_second']:8.2f}{numbers['x_cpu']:8.2f}"
-                f"{numbers['cpu_us_per_row']:8.2f}{numbers['memory_mb']:8.0f}"
-            )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

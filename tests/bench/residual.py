@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from athena_connectors.common.constraints import ColumnDomain
 from athena_connectors.common.residual import compile_residual
 from athena_connectors.common.valueset import Range, SortedRangeSet
+
+from tests.bench.timing import best_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +34,8 @@ def run() -> dict[str, float]:
     """Return nanoseconds per row of both ways and their ratio; at least 25 is expected."""
     batches = _batches()
     residual = compile_residual(_domains())
-    fast_s, fast = _best(lambda: [residual.apply(batch) for batch in batches], _REPEATS)
-    slow_s, slow = _best(lambda: [_loop(batch) for batch in batches], 1)
+    fast_s, fast = best_of(lambda: [residual.apply(batch) for batch in batches], _REPEATS)
+    slow_s, slow = best_of(lambda: [_loop(batch) for batch in batches], 1)
     if pa.Table.from_batches(fast) != pa.Table.from_batches(slow):
         raise AssertionError("The residual and the loop disagree.")
     result = {
@@ -94,17 +95,6 @@ def _batches() -> list[pa.RecordBatch]:
         "other": pa.array(range(_ROWS), pa.int64()),
     }
     return pa.table(columns).to_batches(max_chunksize=_BATCH_ROWS)
-
-
-def _best(
-    action: Callable[[], list[pa.RecordBatch]], repeats: int
-) -> tuple[float, list[pa.RecordBatch]]:
-    seconds = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = action()
-        seconds = min(seconds, time.perf_counter() - start)
-    return seconds, result
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ __all__ = [
 
 OURS = "the connector and common"
 BYTECODE = "bytecode"
+CERTIFICATES = "certificates"
 REASONS = {
     "pyarrow": "Rows as columns, from the source to Athena's blocks, and all that is done to"
     " them. Its core needs the libraries for Parquet, datasets and Substrait to load at all;"
@@ -55,13 +56,17 @@ REASONS = {
     "typing-extensions": "The logger of Powertools loads it, as does SQLAlchemy.",
     "psycopg2-binary": "The driver; nearly all of it is libpq with OpenSSL and Kerberos.",
     "pymongo": "The driver, with its BSON.",
+    "pymongo-auth-aws": "PyMongo loads it to log in with the function's role.",
     "orjson": "JSON of a source's replies, as far as Arrow's own reader does not put it into"
     " columns.",
     "tzdata": "Time zones, in which texts without an offset are read: Lambda's image is not known"
     " to have any.",
+    "protobuf": "Reads query plans, as Athena may send them.",
+    "substrait-protobuf": "What the messages of such plans are.",
     "dnspython": "PyMongo requires it, for addresses of the form mongodb+srv.",
     "pymysql": "The driver.",
     OURS: "What this repository wrote.",
+    CERTIFICATES: "What lay beside the template when it was built.",
     BYTECODE: "Compiled modules of all of these, which shorten a cold start: Lambda's disk is"
     " read-only, so it could never keep them.",
 }
@@ -105,6 +110,8 @@ def measure(package: Path) -> Sizes:
         part = BYTECODE if path.suffix == ".pyc" else owner.get(path)
         if part is None and path.relative_to(package).parts[0] == FAMILY:
             part = OURS
+        if part is None and path.parent == package and path.suffix == ".pem":
+            part = CERTIFICATES
         if part is None:
             raise ValueError(f"{path.relative_to(package)} is of no library and not ours.")
         parts[part] = parts.get(part, 0) + path.stat().st_size
@@ -122,12 +129,14 @@ def _zipped(package: Path) -> int:
 def differences(recorded: Sizes, measured: Sizes) -> list[str]:
     """Return what of a package has another size than was recorded: 2 % and 0.1 MB are none.
 
-    Bytecode is not looked at where there was no Python to make it.
+    Bytecode is not looked at where there was no Python to make it, nor are certificates, which
+    who builds adds.
     """
     pairs = {
         name: (recorded.parts.get(name, 0), measured.parts.get(name, 0))
         for name in recorded.parts.keys() | measured.parts.keys()
     }
+    pairs.pop(CERTIFICATES, None)
     if BYTECODE in measured.parts:
         pairs["zipped"] = (recorded.zipped, measured.zipped)
     else:

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 
     from athena_connectors.common.testing.aws import AwsAddress
     from athena_connectors.common.testing.logs_server import LogsFake
+    from athena_connectors.common.testing.mariadb import MariaDb
+    from athena_connectors.common.testing.mongodb import MongoDb
     from athena_connectors.common.testing.postgres import PostgresAddress
 
 ACCOUNT = "123456789012"
 ROWS = 2_000
 START = 1_720_000_000_000
+POLICY = json.dumps({"rules": [{"effect": "allow", "passthrough": True}]})
 LATE = {"athena:GetQueryExecution", "logs:StopQuery"}
 """What is asked of a query that takes a second or more, or that is given up."""
 LOGIN = {"rds-db:connect", "glue:GetConnection"}
@@ -44,6 +47,9 @@ def aws() -> Iterator[AwsAddress]:
         lines = "".join(f"{number}\n" for number in range(ROWS))
         key = "data/shop/orders.csv"
         address.client("s3").put_object(Bucket="files", Key=key, Body=f"id\n{lines}".encode())
+        address.client("s3").put_object(Bucket="files", Key="policy.json", Body=POLICY.encode())
+        secrets = address.client("secretsmanager")
+        secrets.create_secret(Name="access/seal", SecretString="sixteen or more characters")
         yield address
 
 
@@ -66,6 +72,58 @@ def test_postgres_asks_for_what_its_role_allows(aws: AwsAddress, postgres: Postg
         "jdbc-postgres",
         parameters,
         f"SELECT count(id) AS n FROM TABLE(c.system.query(query => '{rows}'))",
+    )
+
+
+def test_mysql_asks_for_what_its_role_allows(aws: AwsAddress, mariadb: MariaDb) -> None:
+    login = json.dumps({"username": mariadb.user, "password": mariadb.password})
+    aws.client("secretsmanager").create_secret(Name="warehouse/login", SecretString=login)
+    database = f"jdbc:mysql://{mariadb.host}:{mariadb.port}/{mariadb.database}"
+    parameters = {
+        "DefaultConnectionString": f"mysql://{database}?${{warehouse/login}}",
+        "SecretNamePrefix": "warehouse/",
+    }
+    rows = f"SELECT seq AS id FROM mysql.seq_1_to_{ROWS}"
+    _check(
+        aws,
+        "jdbc-mysql",
+        parameters,
+        f"SELECT count(id) AS n FROM TABLE(c.system.query(query => '{rows}'))",
+    )
+
+
+def test_documentdb_asks_for_what_its_role_allows(aws: AwsAddress, mongodb: MongoDb) -> None:
+    database = mongodb.create_database()
+    orders = mongodb.client()[database]["orders"]
+    orders.insert_many([{"_id": number, "n": number} for number in range(ROWS)])
+    login = json.dumps({"username": mongodb.user, "password": mongodb.password})
+    aws.client("secretsmanager").create_secret(Name="cluster/login", SecretString=login)
+    glue = aws.client("glue")
+    glue.create_database(DatabaseInput={"Name": "sales", "LocationUri": "docdb-metadata-flag"})
+    glue.create_table(
+        DatabaseName="sales",
+        TableInput={
+            "Name": "declared",
+            "StorageDescriptor": {"Columns": [{"Name": "n", "Type": "bigint"}]},
+            "Parameters": {
+                "docdb-metadata-flag": "",
+                "sourceDatabase": database,
+                "sourceTable": "orders",
+            },
+        },
+    )
+    native = {"DATABASE": database, "COLLECTION": "orders", "FILTER": "{n: {$gte: 0}}"}
+    arguments = ", ".join(f"{name} => '{text}'" for name, text in native.items())
+    _check(
+        aws,
+        "documentdb",
+        {
+            "DocDBConnectionString": f"mongodb://${{cluster/login}}@{mongodb.host}:{mongodb.port}/",
+            "SecretNameOrPrefix": "cluster/",
+        },
+        f"SELECT count(n) AS n FROM c.{database}.orders",
+        "SELECT count(n) AS n FROM c.sales.declared",
+        f"SELECT count(n) AS n FROM TABLE(c.system.query({arguments}))",
     )
 
 
@@ -139,6 +197,8 @@ def _check(
         "LambdaFunctionName": "orders",
         "SpillBucket": "spilled",
         "KMSKeyId": key,
+        "AccessPolicy": "files/policy.json",
+        "SplitSigningKey": "access/seal",
     }
     template = load_template(connector)
     template["Resources"] = {
@@ -216,7 +276,7 @@ def _asked(service: str, operation: str, parameters: dict[str, Any]) -> tuple[st
         case "glue", _:
             resource = f"arn:aws:glue:{here}:catalog"
         case "secretsmanager", {"SecretId": name}:
-            resource = f"arn:aws:secretsmanager:{here}:secret:{name}"
+            resource = f"arn:aws:secretsmanager:{here}:secret:{name}-a1B2c3"
     return OTHER_ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"), resource
 
 
@@ -231,7 +291,7 @@ def _asked_of_logs(here: str, parameters: dict[str, Any]) -> str:
 
 
 def _covers(grant: tuple[str, str], asked: tuple[str, str]) -> bool:
-    pattern = re.escape(grant[1]).replace(r"\*", ".*")
+    pattern = re.escape(grant[1]).replace(r"\*", ".*").replace(r"\?", ".")
     return grant[0] == asked[0] and re.fullmatch(pattern, asked[1]) is not None
 
 

@@ -27,13 +27,12 @@ ALWAYS = {
     ("athena:GetQueryExecution", f"arn:aws:athena:eu-west-1:{ACCOUNT}:workgroup/*"),
 }
 ROLE = "arn:aws:iam::210987654321:role/tables"
+SECRETS = {
+    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:value*")
+}
 BY_PARAMETER = {
-    "SecretNamePrefix": {
-        (
-            "secretsmanager:GetSecretValue",
-            f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:value*",
-        )
-    },
+    "SecretNameOrPrefix": SECRETS,
+    "SecretNamePrefix": SECRETS,
     "SecretKMSKeyId": {("kms:Decrypt", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/value")},
     "SourceKMSKeyId": {("kms:Decrypt", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/value")},
     "KMSKeyId": {
@@ -179,19 +178,36 @@ def test_parameters_of_cloudwatch_logs_become_settings(aws: AwsAddress) -> None:
     assert not {"logs_region", "cross_account_role_arn"} & set(variables)
 
 
-def test_parameters_of_postgres_become_settings(aws: AwsAddress) -> None:
-    string = "postgres://jdbc:postgresql://h/d?${s}"
-    given = {"DefaultConnectionString": string, "DefaultScale": "4"}
-    variables = _configuration(aws, _deploy(aws, "jdbc-postgres", given))["Environment"][
-        "Variables"
-    ]
-    assert (variables["default"], str(variables["default_scale"])) == (string, "4")
+def test_parameters_of_documentdb_become_settings(aws: AwsAddress) -> None:
+    string = "mongodb://${s}@h/?tls=true"
+    given = {"DocDBConnectionString": string, "TLSCAFile": "/opt/own.pem", "MaxSplits": "3"}
+    variables = _configuration(aws, _deploy(aws, "documentdb", given))["Environment"]["Variables"]
+    assert (variables["default_docdb"], variables["tls_ca_file"]) == (string, "/opt/own.pem")
+    assert (str(variables["max_splits"]), variables["disable_glue"]) == ("3", "false")
+    assert not {"glue_connection", "schema_file"} & set(variables)
+    given = {"GlueConnection": "docdb", "SchemaFile": "b/schema.json"}
+    variables = _configuration(aws, _deploy(aws, "documentdb", given))["Environment"]["Variables"]
+    assert variables["glue_connection"] == "docdb"
+    assert variables["schema_file"] == "s3://b/schema.json"
+    assert not {"default_docdb", "tls_ca_file"} & set(variables)
+
+
+@pytest.mark.parametrize("connector", ["jdbc-mysql", "jdbc-postgres"])
+def test_parameters_of_sql_connectors_become_settings(aws: AwsAddress, connector: str) -> None:
+    string = "engine://jdbc:protocol://h/d?${s}"
+    given = {"DefaultConnectionString": string}
+    variables = _configuration(aws, _deploy(aws, connector, given))["Environment"]["Variables"]
+    assert variables["default"] == string
     assert "glue_connection" not in variables
-    variables = _configuration(aws, _deploy(aws, "jdbc-postgres", {"GlueConnection": "pg"}))[
-        "Environment"
-    ]["Variables"]
-    assert variables["glue_connection"] == "pg"
+    given = {"GlueConnection": "db"}
+    variables = _configuration(aws, _deploy(aws, connector, given))["Environment"]["Variables"]
+    assert variables["glue_connection"] == "db"
     assert "default" not in variables
+
+
+def test_scale_of_postgres_becomes_a_setting(aws: AwsAddress) -> None:
+    deployed = _configuration(aws, _deploy(aws, "jdbc-postgres", {"DefaultScale": "4"}))
+    assert str(deployed["Environment"]["Variables"]["default_scale"]) == "4"
 
 
 @each_connector

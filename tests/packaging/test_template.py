@@ -10,6 +10,8 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from athena_connectors.common.access.gate import AccessSettings
+from athena_connectors.common.budgets import BudgetSettings
 from athena_connectors.common.config import SpillSettings, describe_settings
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
@@ -41,7 +43,19 @@ JAVA_PARAMETERS = {
 """Of all Java connectors; some call the first and the third otherwise."""
 OWN_JAVA_PARAMETERS = {
     "cloudwatch-logs": set[str](),
+    "documentdb": {
+        "DocDBConnectionString",
+        "SecretNameOrPrefix",
+        "SecurityGroupIds",
+        "SubnetIds",
+    },
     "dynamodb": set[str](),
+    "jdbc-mysql": {
+        "DefaultConnectionString",
+        "SecretNamePrefix",
+        "SecurityGroupIds",
+        "SubnetIds",
+    },
     "jdbc-postgres": {
         "DefaultConnectionString",
         "DefaultScale",
@@ -130,7 +144,12 @@ def test_takes_the_parameters_of_the_java_connector(connector: str) -> None:
 def test_environment_names_only_what_the_code_knows(connector: str) -> None:
     properties = load_template(connector)["Resources"]["ConnectorFunction"]["Properties"]
     settings = importlib.import_module(f"{package_of(connector)}.settings").Settings
-    declared = describe_settings(settings) + describe_settings(SpillSettings)
+    shared = [
+        item
+        for each in (AccessSettings, BudgetSettings, SpillSettings)
+        for item in describe_settings(each)
+    ]
+    declared = describe_settings(settings) + shared
     known = {setting.name for setting in declared} | variables_read(connector)
     assert set(properties["Environment"]["Variables"]) <= known
 

@@ -1,4 +1,4 @@
-"""The package of jdbc-postgres runs as Lambda runs it, on a real server and stand-ins of AWS."""
+"""Packages of SQL connectors run as Lambda runs them, on real servers and stand-ins of AWS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,10 @@ from tests.packaging.records import digests, foreign_files
 from tests.packaging.runtime_api import packaged_function
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from athena_connectors.common.testing.aws import AwsAddress
+    from athena_connectors.common.testing.mariadb import MariaDb
     from athena_connectors.common.testing.postgres import PostgresAddress
 
     from tests.packaging.conftest import FindPackage
@@ -48,9 +51,40 @@ def aws() -> Iterator[AwsAddress]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def database(postgres: PostgresAddress) -> Iterator[PostgresAddress]:
-    """A database with a small table, a big one and a slow view."""
+@dataclass(frozen=True)
+class Database:
+    """A database with a small table, a big one and a slow view.
+
+    Attributes:
+        connector: Who reads it.
+        engine: What Ping tells.
+        schema: Of the tables.
+        address: Where it is, with the login of a user who may read.
+        default: The connection string without a login.
+        columns: Of the small table.
+        libraries: Compiled libraries of the driver.
+        own_sessions: Query of the user's other sessions.
+    """
+
+    connector: str
+    engine: str
+    schema: str
+    address: PostgresAddress | MariaDb
+    default: str
+    columns: str
+    libraries: frozenset[str]
+    own_sessions: str
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.address.execute(sql)
+
+    def sessions(self) -> set[int]:
+        return {number for (number,) in self.execute(self.own_sessions)}
+
+
+@contextmanager
+def _on_postgres(request: pytest.FixtureRequest) -> Iterator[Database]:
+    postgres: PostgresAddress = request.getfixturevalue("postgres")
     name = f"packaging_{os.getpid()}"
     database = postgres.create_database(name)
     database.execute(
@@ -67,33 +101,88 @@ def database(postgres: PostgresAddress) -> Iterator[PostgresAddress]:
         f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}",
     )
-    yield database.of_user(name, PASSWORD)
+    yield Database(
+        connector="jdbc-postgres",
+        engine="postgres",
+        schema="public",
+        address=database.of_user(name, PASSWORD),
+        default=f"postgres://jdbc:postgresql://{database.host}:{database.port}/{name}",
+        columns="i, b, t, n, f, o, d, x, a",
+        libraries=frozenset({"psycopg2", "psycopg2_binary.libs"}),
+        own_sessions="SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    )
     postgres.drop_database(name)
     postgres.execute(f"DROP ROLE {name}")
+
+
+@contextmanager
+def _on_mariadb(request: pytest.FixtureRequest) -> Iterator[Database]:
+    mariadb: MariaDb = request.getfixturevalue("mariadb")
+    name = f"packaging_{os.getpid()}"
+    database = mariadb.create_database(name)
+    database.execute(
+        "CREATE TABLE small (i int, b bigint, t text, n decimal(12, 3), f double, o bool,"
+        " d date, x blob)",
+        "INSERT INTO small VALUES (1, 2, _utf8mb4 X'c3a9', 1.5, 0.25, true, '2024-02-29', X'00ff'),"
+        " (-1, -2, '', -0.001, -1e300, false, '1969-12-31', ''),"
+        " (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "CREATE TABLE big (i int PRIMARY KEY, t text) AS"
+        f" SELECT seq AS i, repeat(md5(seq), 6) AS t FROM seq_1_to_{BIG_ROWS}",
+        "ANALYZE TABLE big",
+        "CREATE VIEW slow AS SELECT i FROM big WHERE sleep(0.1 + i * 0) = 0",
+    )
+    yield Database(
+        connector="jdbc-mysql",
+        engine="mysql",
+        schema=name,
+        address=database.create_user(name, PASSWORD, f"SELECT ON {name}.*"),
+        default=f"mysql://jdbc:mysql://{database.host}:{database.port}/{name}",
+        columns="i, b, t, n, f, o, d, x",
+        libraries=frozenset(),
+        own_sessions="SELECT id FROM information_schema.processlist WHERE id <> connection_id()",
+    )
+    mariadb.execute(f"DROP USER '{name}'@'%'")
+    mariadb.drop_database(name)
+
+
+SERVERS: dict[str, Callable[[pytest.FixtureRequest], Any]] = {
+    "jdbc-mysql": _on_mariadb,
+    "jdbc-postgres": _on_postgres,
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    with SERVERS[request.param](request) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def function(
     package_of: FindPackage,
     aws: AwsAddress,
-    database: PostgresAddress,
+    database: Database,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[PackagedFunction]:
     """The package, running; it logs in by a secret and encrypts with a key of KMS."""
-    login = {"username": database.user, "password": database.password}
-    aws.client("secretsmanager").create_secret(Name="shop", SecretString=json.dumps(login))
-    host = f"{database.host}:{database.port}"
+    login = {"username": database.address.user, "password": database.address.password}
+    secret, connector = database.connector, database.connector
+    aws.client("secretsmanager").create_secret(Name=secret, SecretString=json.dumps(login))
     environ = {
         **aws.environ,
-        "default": f"postgres://jdbc:postgresql://{host}/{database.database}?${{shop}}",
+        "default": f"{database.default}?${{{secret}}}",
         "spill_bucket": BUCKET,
         "spill_prefix": "prefix",
         "kms_key_id": aws.client("kms").create_key()["KeyMetadata"]["KeyId"],
     }
     folder = tmp_path_factory.mktemp("lambda")
-    package = package_of("jdbc-postgres")
     with packaged_function(
-        package, handler_of("jdbc-postgres"), folder, environ=environ, record=folder / RECORD
+        package_of(connector),
+        handler_of(connector),
+        folder,
+        environ=environ,
+        record=folder / RECORD,
     ) as running:
         yield running
 
@@ -111,50 +200,45 @@ def client(function: PackagedFunction, aws: AwsAddress) -> ProtocolClient:
     return ProtocolClient("shop", function, spill=S3Reader(aws.environ))
 
 
-def _sessions(database: PostgresAddress) -> set[int]:
-    rows = database.execute(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    return {pid for (pid,) in rows}
-
-
 def test_runs_on_its_own_libraries(
-    function: PackagedFunction, client: ProtocolClient, package_of: FindPackage
+    function: PackagedFunction, client: ProtocolClient, package_of: FindPackage, database: Database
 ) -> None:
-    package = package_of("jdbc-postgres")
-    assert client.ping().sourceType == "postgres"
-    assert list(client.schemas()) == ["public"]
+    package = package_of(database.connector)
+    assert client.ping().sourceType == database.engine
+    assert list(client.schemas()) == [database.schema]
     mapped = function.mapped_files()
     ours = {path.relative_to(package).parts[0] for path in mapped if path.is_relative_to(package)}
-    assert {"pyarrow", "numpy", "psycopg2", "psycopg2_binary.libs"} <= ours
+    assert {"pyarrow", "numpy", *database.libraries} <= ours
     environment = Path(sys.prefix)
     others = {path.name for path in mapped if path.is_relative_to(environment)}
     assert all(name.startswith(("runtime_client", "_speedups")) for name in others)
 
 
-def test_lists_and_describes(client: ProtocolClient) -> None:
-    assert [name.tableName for name in client.tables("public")] == ["big", "slow", "small"]
-    described = client.describe(TableName("public", "small"))
+def test_lists_and_describes(client: ProtocolClient, database: Database) -> None:
+    assert [name.tableName for name in client.tables(database.schema)] == ["big", "slow", "small"]
+    described = client.describe(TableName(database.schema, "small"))
     assert described.schema.names[:4] == ["i", "b", "t", "n"]
 
 
-def test_reads_inline(engine: LocalEngine, database: PostgresAddress) -> None:
-    columns = "i, b, t, n, f, o, d, x, a"
-    result = engine.query(f"SELECT {columns} FROM shop.public.small")
+def test_reads_inline(engine: LocalEngine, database: Database) -> None:
+    result = engine.query(f"SELECT {database.columns} FROM shop.{database.schema}.small")
     rows = [tuple(row.values()) for row in result.table.to_pylist()]
-    told = database.execute(f"SELECT {columns} FROM small")
+    told = database.execute(f"SELECT {database.columns} FROM small")
     expected = [tuple(_bytes(value) for value in row) for row in told]
-    assert sorted(rows, key=repr) == sorted(expected, key=repr)
+    assert sorted(rows, key=_first) == sorted(expected, key=_first)
+
+
+def _first(row: tuple[Any, ...]) -> str:
+    return repr(row[0])
 
 
 def _bytes(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
-def test_spills_encrypted(engine: LocalEngine, database: PostgresAddress, aws: AwsAddress) -> None:
+def test_spills_encrypted(engine: LocalEngine, database: Database, aws: AwsAddress) -> None:
     before = set(aws.object_keys(BUCKET))
-    table = engine.query("SELECT i, t FROM shop.public.big ORDER BY i").table
+    table = engine.query(f"SELECT i, t FROM shop.{database.schema}.big ORDER BY i").table
     rows = list(zip(table["i"].to_pylist(), table["t"].to_pylist(), strict=True))
     assert rows == database.execute("SELECT i, t FROM big ORDER BY i")
     spilled = set(aws.object_keys(BUCKET)) - before
@@ -164,26 +248,29 @@ def test_spills_encrypted(engine: LocalEngine, database: PostgresAddress, aws: A
     assert not any(text in aws.read_object(BUCKET, key) for key in spilled)
 
 
-def test_errors_reach_the_caller(client: ProtocolClient, function: PackagedFunction) -> None:
+def test_errors_reach_the_caller(
+    client: ProtocolClient, function: PackagedFunction, database: Database
+) -> None:
     with pytest.raises(RemoteError, match="absent") as caught:
-        client.describe(TableName("public", "absent"))
+        client.describe(TableName(database.schema, "absent"))
     assert caught.value.error_type == "TableNotFoundError"
     with pytest.raises(RemoteError) as caught:
         function.send({"@type": "NoSuchRequest"})
     assert caught.value.error_type == "InvalidRequestError"
 
 
-def test_stays_warm(engine: LocalEngine, database: PostgresAddress) -> None:
-    first = engine.query("SELECT count(*) AS n FROM shop.public.small").table
-    sessions = _sessions(database)
+def test_stays_warm(engine: LocalEngine, database: Database) -> None:
+    counting = f"SELECT count(*) AS n FROM shop.{database.schema}.small"
+    first = engine.query(counting).table
+    sessions = database.sessions()
     assert sessions
-    assert engine.query("SELECT count(*) AS n FROM shop.public.small").table == first
-    assert _sessions(database) & sessions
+    assert engine.query(counting).table == first
+    assert database.sessions() & sessions
 
 
-def _read_slowly(client: ProtocolClient, query_id: str) -> dict[str, Any]:
+def _read_slowly(client: ProtocolClient, database: Database, query_id: str) -> dict[str, Any]:
     """Return the request to read a view that takes minutes."""
-    name = TableName("public", "slow")
+    name = TableName(database.schema, "slow")
     described = client.describe(name)
     columns = tuple(described.partitionColumns)
     scan = TableScan(name, described.schema, columns, described.schema, query_id=query_id)
@@ -198,9 +285,9 @@ def _started_query(aws: AwsAddress) -> str:
 
 
 def test_stops_before_it_is_killed(
-    client: ProtocolClient, function: PackagedFunction, aws: AwsAddress
+    client: ProtocolClient, function: PackagedFunction, database: Database, aws: AwsAddress
 ) -> None:
-    event = _read_slowly(client, _started_query(aws))
+    event = _read_slowly(client, database, _started_query(aws))
     with pytest.raises(RemoteError, match="slow") as caught:
         function.send(event, timeout_seconds=6)
     # The server's own limit ends at the same moment as ours.
@@ -208,32 +295,36 @@ def test_stops_before_it_is_killed(
 
 
 def test_stops_when_athena_has_stopped(
-    client: ProtocolClient, function: PackagedFunction, aws: AwsAddress
+    client: ProtocolClient, function: PackagedFunction, database: Database, aws: AwsAddress
 ) -> None:
     query_id = _started_query(aws)
-    event = _read_slowly(client, query_id)
+    event = _read_slowly(client, database, query_id)
     aws.client("athena").stop_query_execution(QueryExecutionId=query_id)
     with pytest.raises(RemoteError) as caught:
         function.send(event)
     assert caught.value.error_type == "QueryStoppedError"
 
 
-def test_tells_metrics_and_no_secret(engine: LocalEngine, function: PackagedFunction) -> None:
-    rows = engine.query("SELECT i FROM shop.public.small").table.num_rows
+def test_tells_metrics_and_no_secret(
+    engine: LocalEngine, function: PackagedFunction, database: Database
+) -> None:
+    name = f"{database.schema}.small"
+    rows = engine.query(f"SELECT i FROM shop.{name}").table.num_rows
     log = function.log.read_text()
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    metrics = [line for line in lines if "_aws" in line and line["table"] == "public.small"]
+    metrics = [line for line in lines if "_aws" in line and line["table"] == name]
     assert metrics[-1]["rows_returned"] in (rows, [float(rows)])
     assert metrics[-1]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "AthenaConnectors"
     assert PASSWORD not in log
 
 
 def test_touches_no_file_but_its_own(
-    engine: LocalEngine, function: PackagedFunction, package_of: FindPackage
+    engine: LocalEngine, function: PackagedFunction, package_of: FindPackage, database: Database
 ) -> None:
-    package = package_of("jdbc-postgres")
+    package = package_of(database.connector)
+    schema = f"shop.{database.schema}"
     before = digests(package)
-    engine.query("SELECT t FROM shop.public.small WHERE i > 0 ORDER BY t LIMIT 1")
-    assert engine.query("SELECT t FROM shop.public.big").table.num_rows == BIG_ROWS
+    engine.query(f"SELECT t FROM {schema}.small WHERE i > 0 ORDER BY t LIMIT 1")
+    assert engine.query(f"SELECT t FROM {schema}.big").table.num_rows == BIG_ROWS
     assert foreign_files(function.log.with_name(RECORD), package) == set()
     assert digests(package) == before
