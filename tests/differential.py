@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from athena_connectors.common.testing.scans import ScanReport
 
 ROWS = 300
+PLANNED = 3
+"""Every so many-th group of predicates is sent as query plans too."""
 WANTED = 2000
 
 # What texts are like

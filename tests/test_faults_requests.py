@@ -120,7 +120,8 @@ def check(
 def answered(instance: OneInstance) -> dict[str, Any]:
     """Recorded requests that the function answers, by their type.
 
-    Layout and split of a recorded request are another connector's; ours take their place.
+    Layout and split of a recorded request are another connector's; ours take their place. Its
+    query plan is none.
     """
     events = {
         "PingRequest": RECORDED["ping/PingRequest.json"],
@@ -133,14 +134,17 @@ def answered(instance: OneInstance) -> dict[str, Any]:
         "GetTableLayoutRequest": RECORDED["generated/v4/GetTableLayoutRequest_rich.json"],
     }
     layout = instance.send(events["GetTableLayoutRequest"])
+    splits = copy.deepcopy(RECORDED["generated/v6/GetSplitsRequest_first_page.json"])
+    splits["constraints"]["queryPlan"] = None
     events["GetSplitsRequest"] = {
-        **RECORDED["generated/v6/GetSplitsRequest_first_page.json"],
+        **splits,
         "partitions": layout["partitions"],
         "continuationToken": None,
     }
     (split,) = instance.send(events["GetSplitsRequest"])["splits"]
     read = copy.deepcopy(RECORDED["generated/v6/ReadRecordsRequest_rich.json"])
     read["split"]["properties"] = split["properties"]
+    read["constraints"]["queryPlan"] = None
     read["identity"]["configOptions"]["fas_token"] = TOKEN
     return {**events, "ReadRecordsRequest": read}
 

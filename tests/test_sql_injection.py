@@ -269,11 +269,12 @@ def test_names_that_are_only_asked_for(source: Source, name: str) -> None:
     connector = source.connector
     with pytest.raises(NotFoundError):
         connector.resolve_schema(name)
+    absent = TableName(source.schema, f"{name} is nowhere'")
     with pytest.raises(NotFoundError):
-        connector.resolve_table(TableName(source.schema, f"{name}'"))
+        connector.resolve_table(absent)
     if "\0" not in name:  # what has no resolved name is not asked for any further
         with pytest.raises(NotFoundError):
-            connector.describe_table(TableName(source.schema, f"{name}'"))
+            connector.describe_table(absent)
         assert connector.list_tables(name) == []
 
 

@@ -174,7 +174,7 @@ def _connector_classes(source: Path) -> list[str]:
         for path in modules
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef)
-        and any(ast.unparse(base).endswith("Connector") for base in node.bases)
+        and any(ast.unparse(base).partition("[")[0].endswith("Connector") for base in node.bases)
     ]
 
 

@@ -31,6 +31,13 @@ SECRETS = {
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:value*")
 }
 BY_PARAMETER = {
+    "AccessPolicy": {
+        ("s3:GetObject", "arn:aws:s3:::value"),
+        (
+            "secretsmanager:GetSecretValue",
+            f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:-??????",
+        ),
+    },
     "SecretNameOrPrefix": SECRETS,
     "SecretNamePrefix": SECRETS,
     "SecretKMSKeyId": {("kms:Decrypt", f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/value")},
