@@ -417,12 +417,17 @@ def test_settings_that_keep_texts_here(
     check(server, careful[setting], table, chunk)
 
 
+@pytest.fixture(scope="module")
+def sorting(pushing: LocalEngine, planning: LocalEngine) -> list[LocalEngine]:
+    return [pushing, planning]
+
+
 @pytest.mark.parametrize(
     ("number", "table", "probe"),
     [(number, *case) for number, case in enumerate(SORTABLE)],
     ids=str,
 )
 def test_21_11_the_first_rows_are_the_servers(
-    server: Server, ways: list[LocalEngine], number: int, table: Table, probe: Probe
+    server: Server, sorting: list[LocalEngine], number: int, table: Table, probe: Probe
 ) -> None:
-    check_first_rows(server, ways[number % 2], number, table, probe)
+    check_first_rows(server, sorting[number % 2], number, table, probe)
