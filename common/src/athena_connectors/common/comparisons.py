@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from athena_connectors.common.valueset import Value
 
-__all__ = ["COMPARISONS", "MIRRORED", "NEGATED", "compared_ranges"]
+__all__ = ["COMPARISONS", "FUNCTIONS_OF", "MIRRORED", "NEGATED", "compared_ranges"]
 
 COMPARISONS: Mapping[str, str] = MappingProxyType(
     {
@@ -25,6 +25,11 @@ COMPARISONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Wire names of the functions, and their symbols."""
+
+FUNCTIONS_OF: Mapping[str, str] = MappingProxyType(
+    {symbol: name for name, symbol in COMPARISONS.items()}
+)
+"""Symbols, and the wire names of their functions."""
 
 MIRRORED: Mapping[str, str] = MappingProxyType(
     {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}

@@ -44,13 +44,18 @@ if TYPE_CHECKING:
     from athena_connectors.common.expressions import Expression
     from athena_connectors.common.physical import Data
 
-__all__ = ["Condition"]
+__all__ = ["Condition", "can_fail"]
 
 _UNKNOWN = pa.scalar(None, pa.bool_())
 _FALSE = pa.scalar(value=False)
 _EXACT_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _FALLIBLE = ARITHMETIC | {"$cast"}
 _VALUELESS = frozenset({Kind.NULL, Kind.OPAQUE})
+
+
+def can_fail(expression: Expression) -> bool:
+    """Return whether a function in an expression may fail for a row."""
+    return any(isinstance(node, Call) and node.function in _FALLIBLE for node in walk(expression))
 
 
 class Condition:
@@ -69,9 +74,7 @@ class Condition:
         self.columns = referenced_columns(expression)
         self._expression = expression
         self._lookups: dict[tuple[int, pa.DataType], Test] = {}
-        self.can_fail = any(
-            isinstance(node, Call) and node.function in _FALLIBLE for node in walk(expression)
-        )
+        self.can_fail = can_fail(expression)
 
     def mask(self, batch: pa.RecordBatch) -> Data:
         """Return TRUE, FALSE or NULL for each row of a batch.

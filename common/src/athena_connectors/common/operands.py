@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from athena_connectors.common.errors import UnsupportedTypeError
-from athena_connectors.common.physical import Kind, compute
+from athena_connectors.common.physical import INTEGER_DIGITS, Kind, compute
 
 if TYPE_CHECKING:
     from athena_connectors.common.physical import Data
@@ -21,7 +21,6 @@ __all__ = ["NULL", "Failure", "Operand", "align", "as_decimal", "as_float", "flo
 
 _MS_PER_DAY = 86_400_000
 _MAX_DIGITS = 76
-_INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def as_decimal(data: Data) -> Data:
     pc = compute()
     if pa.types.is_decimal(data.type):
         return data
-    return pc.cast(data, pa.decimal128(_INTEGER_DIGITS[data.type.bit_width], 0))
+    return pc.cast(data, pa.decimal128(INTEGER_DIGITS[data.type.bit_width], 0))
 
 
 def _align_decimals(left: Data, right: Data) -> tuple[Data, Data]:

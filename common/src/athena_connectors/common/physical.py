@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from athena_connectors.common.valueset import Value
 
 __all__ = [
+    "INTEGER_DIGITS",
     "Data",
     "Kind",
     "as_column",
@@ -36,6 +37,9 @@ __all__ = [
 ]
 
 _POSITIVE = 2**63 - 1
+
+INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
+"""Bits of an integer type, and the decimal digits that its values have at most."""
 
 Data = Any
 """An array or a scalar: kernels take both, and give a scalar if all they get are scalars."""

@@ -18,7 +18,7 @@ from athena_connectors.common.access.row_filters import (
     PatternTest,
     Truth,
 )
-from athena_connectors.common.comparisons import COMPARISONS
+from athena_connectors.common.comparisons import FUNCTIONS_OF
 from athena_connectors.common.expressions import Call, Constant, Variable
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.timestamps import PACKED, pack
@@ -38,7 +38,6 @@ _MS_PER_DAY = 86_400_000
 _MAX_DIGITS = 38
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 _CLOCKS = frozenset({Kind.DATE, Kind.DATETIME})
-_FUNCTIONS = {symbol: name for name, symbol in COMPARISONS.items()}
 _KINDS = {
     "text": Kind.TEXT,
     "boolean": Kind.BOOLEAN,
@@ -91,7 +90,7 @@ class _Binder:
             case NullTest(operand):
                 return _test("$is_null", self._alone(operand))
             case Comparison(symbol, left, right):
-                return _test(_FUNCTIONS[symbol], *self._together(left, right))
+                return _test(FUNCTIONS_OF[symbol], *self._together(left, right))
             case Membership(operand, values):
                 return self._membership(operand, values)
             case PatternTest(operand, pattern):

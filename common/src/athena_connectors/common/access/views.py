@@ -13,7 +13,8 @@ from athena_connectors.common.access.row_filters import FilterError
 from athena_connectors.common.connector import TableDescription
 from athena_connectors.common.constraints import ColumnDomain
 from athena_connectors.common.errors import ConfigurationError
-from athena_connectors.common.expressions import Call, referenced_columns, walk
+from athena_connectors.common.evaluation import can_fail
+from athena_connectors.common.expressions import referenced_columns
 from athena_connectors.common.protocol.messages import Identity
 from athena_connectors.common.types import engine_type, rows_without_columns
 
@@ -30,16 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["AskedScan", "TableView", "hidden_columns", "view_of"]
 
 _LOGGER = logging.getLogger(__name__)
-
-_NEVER_FAIL = frozenset(
-    {
-        *("$and", "$or", "$not", "$is_null", "$nullif", "$is_distinct_from", "$in", "$array"),
-        *("$equal", "$not_equal", "$less_than", "$less_than_or_equal", "$greater_than"),
-        *("$greater_than_or_equal", "$like_pattern"),
-    }
-)
-"""Functions that have a value for every row. Of all others, a failure would tell of rows
-that the caller does not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,7 @@ class TableView:
 
         Conditions on masked columns are evaluated on what is seen, so they stay here, and
         with them, as with an order by a masked column, the limit. So do conditions that may
-        fail, where rows are filtered.
+        fail, where rows are filtered: a failure would tell of rows that are not seen.
         """
         filters = self.filters(scan.identity)
         constraints = scan.constraints
@@ -128,7 +119,7 @@ class TableView:
         if isinstance(part, ColumnDomain):
             return part.column in self.masks
         return not self.masks.keys().isdisjoint(referenced_columns(part)) or (
-            is_filtered and _can_fail(part)
+            is_filtered and can_fail(part)
         )
 
     def _source_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -235,10 +226,4 @@ def _unfit(table: TableName, rule: Rule, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"Table {table} can't be queried as this function is set up.",
         hint="Ask whoever runs the function: its log says why.",
-    )
-
-
-def _can_fail(expression: Expression) -> bool:
-    return any(
-        isinstance(node, Call) and node.function not in _NEVER_FAIL for node in walk(expression)
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from athena_connectors.common.physical import Kind
+from athena_connectors.common.physical import INTEGER_DIGITS, Kind
 from athena_connectors.common.sql.dialect import NotPushedError, Term
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["ARITHMETIC", "calculate"]
 
 _MAX_DIGITS = 38
-_INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 _OPERATORS = {"$add": "+", "$subtract": "-", "$multiply": "*"}
 
 ARITHMETIC = frozenset({*_OPERATORS, "$divide", "$modulus", "$negate"})
@@ -124,7 +123,7 @@ def _decimals(function: str, left: Term, right: Term, dialect: Dialect) -> tuple
 
 def _type_digits(term: Term) -> tuple[int, int]:
     if term.kind is Kind.INTEGER:
-        return _INTEGER_DIGITS[term.type.bit_width], 0
+        return INTEGER_DIGITS[term.type.bit_width], 0
     return term.type.precision - term.type.scale, term.type.scale
 
 
