@@ -309,6 +309,48 @@ def test_columns_are_cast_here(
     assert kept(with_plan(Constraints(), plan, WIDE.schema), WIDE) == wanted
 
 
+@pytest.mark.parametrize("digits", [0, 2])
+def test_a_cast_that_rounds_times_is_refused(digits: int) -> None:
+    """What is compared then is not what the column shows."""
+
+    def build(root: Any) -> None:
+        call = root.filter.condition.scalar_function
+        call.function_reference = 0
+        cast = call.arguments.add().value.cast
+        refer(cast.input, 0)
+        cast.type.precision_timestamp.precision = digits
+        call.arguments.add().value.literal.timestamp = 1_000_000
+        table = root.filter.input.read
+        table.named_table.names.append("t")
+        table.base_schema.names.append("at")
+        table.base_schema.struct.types.add().precision_timestamp.precision = 3
+
+    with pytest.raises(UnsupportedOperationError, match="cast"):
+        decode_plan(plan_of(build, names=("equal:any_any",)))
+
+
+def test_a_cast_that_rounds_a_constant_time_is_refused() -> None:
+    def build(us: int) -> Callable[[Any], None]:
+        def write(root: Any) -> None:
+            call = root.filter.condition.scalar_function
+            refer(call.arguments.add().value, 0)
+            cast = call.arguments.add().value.cast
+            cast.input.literal.timestamp = us
+            cast.type.precision_timestamp.precision = 0
+            table = root.filter.input.read
+            table.named_table.names.append("t")
+            table.base_schema.names.append("at")
+            table.base_schema.struct.types.add().precision_timestamp.precision = 0
+
+        return write
+
+    whole = decode_plan(plan_of(build(2_000_000), names=("equal:any_any",)))
+    assert whole.constraints.summary == {"at": SortedRangeSet.of_points(pa.date64(), [2000])}
+    for us in (2_500_000, 2_000_001):
+        with pytest.raises(UnsupportedOperationError, match="cast"):
+            decode_plan(plan_of(build(us), names=("equal:any_any",)))
+
+
 @pytest.mark.parametrize("text", ["", "x", "1.0", " 1", "99999999999", "-", "1e3"])
 def test_what_is_no_number_ends_the_query(text: str) -> None:
     build = casted(0, "i32", 0, lambda literal: setattr(literal, "i32", 7))

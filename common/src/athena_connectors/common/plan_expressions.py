@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from athena_connectors.common.casts import can_cast
+from athena_connectors.common.comparisons import COMPARISONS, FUNCTIONS_OF, MIRRORED
 from athena_connectors.common.errors import InvalidRequestError, UnsupportedOperationError
 from athena_connectors.common.expressions import Call, Constant, Expression, Variable, is_deeper
-from athena_connectors.common.physical import Kind, kind_of
+from athena_connectors.common.physical import INTEGER_DIGITS, Kind, kind_of
 from athena_connectors.common.plan_values import (
     PlanConstant,
     PlanType,
@@ -38,8 +39,8 @@ MAX_DEPTH = 100
 _BOOL = pa.bool_()
 _TRUE = Constant((True,), _BOOL)
 _LIST = pa.list_(pa.null())
-_INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 _EXACT_IN_DOUBLE = 32
+_SEEN_DIGITS = 3
 _OR_EQUALS = 2
 """So many comparisons of one column with constants become a list."""
 
@@ -252,7 +253,7 @@ def _cast(term: _Term, target: PlanType) -> _Term:
         return TypedColumn(term.variable, target)
     expression = _expression(term)
     source = expression.type
-    if source == target.arrow and target.length is None:
+    if source == target.arrow and target.length is None and target.digits >= _SEEN_DIGITS:
         return expression
     if target.length is not None or not can_cast(source, target.arrow):
         name = type_text(source) if source != pa.null() else "a type unknown here"
@@ -271,22 +272,21 @@ def _is_lossless(source: PlanType, target: PlanType) -> bool:
             return target.length is None or (
                 source.length is not None and source.length <= target.length
             )
-        case (Kind.INTEGER, Kind.INTEGER):
+        case (Kind.INTEGER, Kind.INTEGER) | (Kind.FLOAT, Kind.FLOAT):
             return bool(one.bit_width <= other.bit_width)
         case (Kind.DECIMAL, Kind.DECIMAL):
             wider = other.precision - other.scale >= one.precision - one.scale
             return bool(wider and other.scale >= one.scale)
         case (Kind.INTEGER, Kind.DECIMAL):
-            return bool(_INTEGER_DIGITS[one.bit_width] <= other.precision - other.scale)
+            return bool(INTEGER_DIGITS[one.bit_width] <= other.precision - other.scale)
         case (Kind.INTEGER, Kind.FLOAT):
             return bool(one.bit_width <= _EXACT_IN_DOUBLE and other == pa.float64())
-        case (Kind.FLOAT, Kind.FLOAT):
-            return bool(one.bit_width <= other.bit_width)
+        case (Kind.DATETIME, Kind.DATETIME) | (Kind.INSTANT, Kind.INSTANT):
+            # Athena sees milliseconds, whatever the column holds.
+            return target.digits >= min(source.digits, _SEEN_DIGITS)
         case (
             (Kind.DATE, Kind.DATE | Kind.DATETIME)
-            | (Kind.DATETIME, Kind.DATETIME)
             | (Kind.BOOLEAN, Kind.BOOLEAN)
-            | (Kind.INSTANT, Kind.INSTANT)
             | (Kind.BYTES, Kind.BYTES)
         ):
             return True
@@ -359,7 +359,7 @@ def _comparison(function: str, terms: list[_Term]) -> Expression:
     """Return a comparison, with times in the milliseconds that Athena sees."""
     left, right = terms
     if isinstance(left, PlanConstant) and left.is_cut:
-        return _with_cut(_MIRRORED[function], right, left)
+        return _with_cut(FUNCTIONS_OF[MIRRORED[COMPARISONS[function]]], right, left)
     if isinstance(right, PlanConstant) and right.is_cut:
         return _with_cut(function, left, right)
     return _call(function, left, right)
@@ -375,14 +375,6 @@ def _with_cut(function: str, term: _Term, time: PlanConstant) -> Expression:
     return _call(replaced, term, other)
 
 
-_MIRRORED = {
-    "$equal": "$equal",
-    "$not_equal": "$not_equal",
-    "$less_than": "$greater_than",
-    "$less_than_or_equal": "$greater_than_or_equal",
-    "$greater_than": "$less_than",
-    "$greater_than_or_equal": "$less_than_or_equal",
-}
 _BETWEEN_MILLISECONDS = {
     "$equal": "$not_equal",
     "$not_equal": "$equal",

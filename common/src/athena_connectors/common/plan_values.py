@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.expressions import Constant
+from athena_connectors.common.ordering import ZONE_BITS
 from athena_connectors.common.physical import Kind, kind_of
 from athena_connectors.common.timestamps import MAX_MILLIS, MIN_MILLIS, PACKED, pack
 from athena_connectors.common.type_text import type_text
@@ -79,11 +80,13 @@ class PlanType:
         arrow: The engine's type; ``pa.null()`` for one that the engine lacks.
         name: The plan's word for it.
         length: Characters that a text has at most; ``None`` for any number.
+        digits: Decimal places of a second that a time has at most.
     """
 
     arrow: pa.DataType
     name: str
     length: int | None = None
+    digits: int = _MICROSECONDS
 
 
 def type_of(type_: Any) -> PlanType:
@@ -93,10 +96,12 @@ def type_of(type_: Any) -> PlanType:
         precision, scale = type_.decimal.precision, type_.decimal.scale
         if 0 < precision <= _MAX_DIGITS and 0 <= scale <= precision:
             return PlanType(pa.decimal128(precision, scale), name)
-    length = None
+    length, digits = None, _MICROSECONDS
     if name in ("varchar", "fixed_char"):
         length = getattr(type_, name).length
-    return PlanType(_PLAIN.get(name, pa.null()), name, length)
+    if name in ("precision_timestamp", "precision_timestamp_tz"):
+        digits = getattr(type_, name).precision
+    return PlanType(_PLAIN.get(name, pa.null()), name, length, digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,7 @@ def cast_constant(told: PlanConstant, target: PlanType) -> PlanConstant:
     if value is None and type_ != pa.null():
         return _plain(None, type_)
     kinds = kind_of(told.constant.type), kind_of(type_)
-    if kinds[0] is kinds[1] and kinds[0] in _SAME and _has_room(value, target):
+    if kinds[0] is kinds[1] and kinds[0] in _SAME and _has_room(told, target):
         return PlanConstant(Constant((value,), type_), told.is_cut)
     cast = _CASTS.get(kinds)
     converted = None if cast is None or told.is_cut else cast(value, type_)
@@ -212,8 +217,16 @@ def cast_constant(told: PlanConstant, target: PlanType) -> PlanConstant:
 _SAME = frozenset({Kind.TEXT, Kind.BYTES, Kind.BOOLEAN, Kind.DATE, Kind.DATETIME, Kind.INSTANT})
 
 
-def _has_room(value: Any, target: PlanType) -> bool:
-    return target.length is None or len(value) <= target.length
+def _has_room(told: PlanConstant, target: PlanType) -> bool:
+    """Return whether a constant is the same in another type of its kind."""
+    value: Any = told.constant.values[0]
+    kind = kind_of(target.arrow)
+    if kind not in (Kind.DATETIME, Kind.INSTANT):
+        return target.length is None or len(value) <= target.length
+    if target.digits >= _MILLISECONDS:
+        return not told.is_cut or target.digits >= _MICROSECONDS
+    ms = value >> ZONE_BITS if kind is Kind.INSTANT else value
+    return not told.is_cut and ms % 10 ** (_MILLISECONDS - target.digits) == 0
 
 
 def _shown(value: Any) -> str:
