@@ -56,6 +56,8 @@ def _told(code: str, message: str = "") -> ClientError:
         (e.EndpointConnectionError(endpoint_url="u"), errors.SourceError, "VPC endpoint"),
         (e.ConnectTimeoutError(endpoint_url="u"), errors.SourceError, "VPC endpoint"),
         (e.ReadTimeoutError(endpoint_url="u"), errors.SourceTimeoutError, "in time"),
+        (e.IncompleteReadError(actual_bytes=1, expected_bytes=2), errors.SourceError, "cut off"),
+        (e.ResponseStreamingError(error="reset"), errors.SourceError, "cut off"),
         (e.ParamValidationError(report="r"), errors.ConfigurationError, "no valid name"),
         (e.ConnectionClosedError(endpoint_url="u"), errors.SourceError, "ConnectionClosedError"),
     ],

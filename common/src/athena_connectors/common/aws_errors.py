@@ -197,7 +197,7 @@ def _of_client(error: Exception, *, action: str, resource: str) -> ConnectorErro
             )
         case e.ReadTimeoutError():
             return SourceTimeoutError(f"AWS did not answer {action} on {resource} in time.")
-        case e.IncompleteReadError():
+        case e.IncompleteReadError() | e.ResponseStreamingError():
             return SourceError(
                 f"The answer of AWS to {action} on {resource} was cut off.", hint="Try again."
             )
