@@ -7,15 +7,29 @@ from typing import TYPE_CHECKING
 
 from athena_connectors.common.errors import UnsupportedOperationError
 from athena_connectors.common.testing.conformance.metadata import require_error
-from athena_connectors.common.testing.conformance.subject import EVERYTHING
+from athena_connectors.common.testing.conformance.subject import EVERYTHING, PLANS
 from athena_connectors.common.testing.plans import in_a_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from athena_connectors.common.testing.conformance.subject import Subject
 
-__all__ = ["check_plans"]
+__all__ = ["check_by", "check_plans"]
 
 _NEWEST = 6
+
+
+def check_by(way: str, subject: Subject, check: Callable[[Subject], None]) -> None:
+    """Check a connector by one of ``WAYS``.
+
+    One that reads no plans has to refuse them. The engine then sends it constraints, by which
+    all has been checked.
+    """
+    if way == PLANS and not subject.reads_plans:
+        check_plans(subject)
+    else:
+        check(subject.asked_by(way))
 
 
 def check_plans(subject: Subject) -> None:

@@ -33,7 +33,7 @@ from athena_connectors.common.testing.conformance import (
 )
 from athena_connectors.common.testing.conformance.flags import check_flag
 from athena_connectors.common.testing.conformance.generated import check_generated
-from athena_connectors.common.testing.conformance.plans import check_plans
+from athena_connectors.common.testing.conformance.plans import check_by, check_plans
 from athena_connectors.common.testing.conformance.predicates import PREDICATES
 from athena_connectors.common.testing.conformance.pushdown import observe
 from athena_connectors.common.testing.conformance.recordings import check_recordings
@@ -162,7 +162,7 @@ class ConnectorSuite:
     def test_predicates_keep_what_satisfies_them(
         self, subject: Subject, way: str, kind: str
     ) -> None:
-        predicates.check_predicates(subject.asked_by(way), kind)
+        check_by(way, subject, lambda each: predicates.check_predicates(each, kind))
 
     def test_conjunctions_keep_what_satisfies_them(self, subject: Subject) -> None:
         predicates.check_conjunction(subject)
@@ -175,14 +175,16 @@ class ConnectorSuite:
 
     @pytest.mark.parametrize("way", WAYS)
     def test_long_lists(self, subject: Subject, way: str) -> None:
-        predicates.check_long_lists(subject.asked_by(way), length=self.list_length)
+        length = self.list_length
+        check_by(way, subject, lambda each: predicates.check_long_lists(each, length=length))
 
     @pytest.mark.parametrize("version", VERSIONS)
     def test_generated_predicates(self, subject: Subject, version: int) -> None:
         check_generated(subject, version, examples=self.examples)
 
     def test_generated_predicates_in_plans(self, subject: Subject) -> None:
-        check_generated(subject.asked_by(PLANS), VERSIONS[-1], examples=self.examples)
+        version, examples = VERSIONS[-1], self.examples
+        check_by(PLANS, subject, lambda each: check_generated(each, version, examples=examples))
 
     def test_plans_are_read_as_is_claimed(self, subject: Subject) -> None:
         check_plans(subject)
@@ -191,19 +193,19 @@ class ConnectorSuite:
 
     @pytest.mark.parametrize("way", WAYS)
     def test_limits(self, subject: Subject, way: str) -> None:
-        limits.check_limit(subject.asked_by(way))
+        check_by(way, subject, limits.check_limit)
 
     @pytest.mark.parametrize("way", WAYS)
     def test_limits_count_what_satisfies_the_predicate(self, subject: Subject, way: str) -> None:
-        limits.check_limit_with_predicate(subject.asked_by(way))
+        check_by(way, subject, limits.check_limit_with_predicate)
 
     @pytest.mark.parametrize("way", WAYS)
     def test_first_rows_of_an_order(self, subject: Subject, way: str) -> None:
-        limits.check_top_n(subject.asked_by(way))
+        check_by(way, subject, limits.check_top_n)
 
     @pytest.mark.parametrize("way", WAYS)
     def test_first_rows_of_what_satisfies_the_predicate(self, subject: Subject, way: str) -> None:
-        limits.check_top_n_with_predicate(subject.asked_by(way))
+        check_by(way, subject, limits.check_top_n_with_predicate)
 
     def test_each_column_is_read_alone(self, subject: Subject) -> None:
         projection.check_columns(subject)
